@@ -1,0 +1,91 @@
+"""An array graph at one point: numpy for the answer under test, single numbers for the referees."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gradcheck import forward, points
+from gradcheck.engines.backprop import backprop
+from gradcheck.errors import ShapeError
+from gradcheck.exact import Exact
+from gradcheck.graph import Graph, evaluate
+from gradcheck.ops.shapes import Shape, show
+from gradcheck.scalarize import scalarize
+from gradcheck.shapes import infer
+from gradcheck.systems import arrays
+from gradcheck.systems.floats import FLOATS
+
+
+class ArrayPoint:
+    """The counterpart of scalars.ScalarPoint for graphs of arrays."""
+
+    def __init__(self, graph: Graph, point: points.Point, shapes: list[Shape]) -> None:
+        self.graph = graph
+        self.point = point
+        self.inputs = {name: np.asarray(value, dtype=float) for name, value in point.items()}
+        self.forward = forward.run(graph, self.inputs, arrays=True)
+        self.values = [np.asarray(v) for v in self.forward.values]
+        self.shape = shapes[graph.output]
+        self.value = float(np.sum(self.values[graph.output]))
+        self.scalar, self.nodes = scalarize(graph, {n: v.shape for n, v in self.inputs.items()})
+        self.flat_inputs = {
+            points.element_name(name, index): float(x[index]) for name, x in self.inputs.items() for index in np.ndindex(x.shape)
+        }
+        self.flat_values, _ = evaluate(self.scalar, FLOATS, self.flat_inputs)
+
+    def gradients(self) -> list[Any]:
+        """Backprop's float64 gradient of each node, for an upstream gradient of ones."""
+        with self.forward.system.active():
+            return backprop(self.graph, self.forward.system, self.values, np.ones(self.shape))
+
+    def exact_gradients(self, exact: Exact) -> list[Any]:
+        """The same array rules, over arrays of high-precision numbers."""
+        self.system = arrays.of(exact.system)
+        values = self.exact_values(exact)
+        one = np.full(self.shape, exact.system.literal("1"), dtype=object)
+        return backprop(self.graph, self.system, values, one)
+
+    def exact_values(self, exact: Exact) -> list[Any]:
+        """The value of each node as an array of high-precision numbers."""
+        lifted = np.frompyfunc(lambda x: exact.system.constant(repr(float(x))), 1, 1)
+        inputs = {name: np.asarray(lifted(x), dtype=object) for name, x in self.inputs.items()}
+        values, _ = evaluate(self.graph, arrays.of(exact.reading(exact.system)), inputs)
+        return [np.asarray(v, dtype=object) for v in values]
+
+    def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
+        """Return (index, node of the scalar graph, value) for each element of an input."""
+        x = self.inputs[name]
+        return [(k, n, float(x[k])) for k, n in zip(np.ndindex(x.shape), self.nodes[name], strict=True)]
+
+    def flat(self, gradients: list[Any], name: str, zero: Any) -> list[Any]:
+        """Return the gradient of an input, element by element; `zero` where nothing flows."""
+        found = gradients[self.graph.inputs[name]]
+        if found is None:
+            return [zero] * self.inputs[name].size
+        return list(np.ma.filled(found, zero).ravel())
+
+    def claim(self, claim: Any, exact: Exact) -> tuple[list[float], list[Any]]:
+        """Return the claimed gradient's elements, in float64 and in high precision."""
+        nodes = {**self.graph.inputs, **self.graph.stages}
+        used = claim.graph.inputs
+        infer(claim.graph, {n: self.values[nodes[n]].shape for n in used})
+        with self.forward.system.active():
+            rough, _ = evaluate(claim.graph, self.forward.system, {n: self.values[nodes[n]] for n in used})
+        known = self.exact_values(exact)
+        sharp, _ = evaluate(
+            claim.graph, arrays.of(exact.reading(exact.system)), {n: known[nodes[n]] for n in used}
+        )
+        shape = self.inputs[claim.name].shape
+        found = np.shape(rough[claim.graph.output])
+        try:
+            floats = np.broadcast_to(rough[claim.graph.output], shape)
+            numbers = np.broadcast_to(np.asarray(sharp[claim.graph.output], dtype=object), shape)
+        except ValueError:
+            raise ShapeError(
+                f"the claim is {show(found)}, but `{claim.name}` is {show(shape)}",
+                claim.source, (0, len(claim.source.text)),
+            ) from None  # fmt: skip
+        return [float(x) if x is not None else math.nan for x in floats.ravel()], list(numbers.ravel())

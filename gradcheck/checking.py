@@ -1,0 +1,220 @@
+"""From an expression and a point to a report: guards, engines, comparison.
+
+    gradcheck.check("(x+y)*z", at={"x": -2, "y": 5, "z": -4})
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gradcheck import points
+from gradcheck.errors import DomainError, PointError, Source, UsageError, did_you_mean
+from gradcheck.grading import Grading
+from gradcheck.graph import Graph
+from gradcheck.language.parser import parse
+from gradcheck.language.values import Value
+from gradcheck.results import Check, Report
+from gradcheck.scalars import ScalarPoint
+from gradcheck.shapes import infer
+
+ENGINES = ("backprop", "symbolic", "finite_difference")
+MAX_POINTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to check and how.
+
+    Attributes:
+        wrt: inputs to check; None for all.
+        engines: methods to ask.
+        points: how many points to choose where none is given.
+        seed: seed of the chosen points and of randn and rand.
+        strict: whether anything but agreement counts as a failure.
+    """
+
+    wrt: tuple[str, ...] | None = None
+    engines: tuple[str, ...] = ENGINES
+    points: int = 3
+    seed: int = 0
+    strict: bool = False
+
+
+def check(
+    expression: str,
+    at: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None = None,
+    *,
+    claims: Mapping[str, str | float] | None = None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> Report:
+    """Check the gradient of an expression by independent methods.
+
+    Args:
+        expression: text in gradcheck's language, such as "(x+y)*z".
+        at: a point as a mapping of names to numbers or arrays, several points as a list of
+            mappings or as the text of --at; None chooses seeded points inside the domain.
+        claims: gradients to grade: input name → formula or number.
+        settings: what to check and how; or its fields as keywords: wrt, engines, points, seed,
+            strict.
+
+    Returns:
+        The report: `.verdict`, `.exit_code`, `.checks[i].gradients[j]` and `.to_dict()`.
+
+    Raises:
+        GradcheckError: for text that is not an expression (LanguageError), values that are
+            missing or unknown (PointError), shapes that do not fit (ShapeError), and points
+            where the function or its slope is not defined (DomainError).
+    """
+    if settings is not None and options:
+        settings = replace(settings, **options)
+    settings = settings or Settings(**{k: _tuple(v) for k, v in options.items()})
+    texts = [at] if isinstance(at, str) else []
+    given = [] if at is None or texts else [at] if isinstance(at, Mapping) else list(at)
+    job = Job(Source(expression), points.read(texts) if texts else [_checked(p) for p in given], claims or {}, settings)
+    return job.run()
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _checked(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a point from Python as plain floats and float64 arrays."""
+    result: dict[str, Any] = {}
+    for name, value in point.items():
+        if isinstance(value, (int, float)):
+            result[name] = float(value)
+        else:
+            import numpy as np
+
+            array = np.asarray(value, dtype=float)
+            result[name] = array if array.shape else float(array)
+        numbers = [result[name]] if isinstance(result[name], float) else result[name].ravel().tolist()
+        if not all(map(math.isfinite, numbers)):
+            raise PointError(f"the value of `{name}` is not finite")
+    return result
+
+
+class Job:
+    """One expression to check at several points."""
+
+    def __init__(
+        self,
+        source: Source,
+        given: Sequence[Mapping[str, Any]],
+        claims: Mapping[str, str | float],
+        settings: Settings,
+    ) -> None:
+        self.settings = settings
+        self.given = list(given)
+        named = {name for point in given for name in point}
+        self.graph = parse(source, named)
+        for point in given:
+            points.check_names(self.graph, point)
+        self.wrt = self._inputs()
+        self.claims = {name: Claim(self.graph, name, str(text), named) for name, text in claims.items()}
+        for name, claim in self.claims.items():
+            if name not in self.wrt:
+                hint = did_you_mean(name, self.wrt) or f"inputs that are checked: {', '.join(self.wrt)}"
+                raise UsageError(f"--claim {name}: no such input", claim.source, (0, 1), hint)
+        self._check_engines()
+
+    def _inputs(self) -> list[str]:
+        inputs = self.graph.inputs
+        for name in self.settings.wrt or ():
+            if name not in inputs:
+                hint = did_you_mean(name, inputs) or f"its variables are {', '.join(inputs) or 'none'}"
+                raise UsageError(f"--wrt {name}: the expression has no such variable", hint=hint)
+        return [name for name in inputs if self.settings.wrt is None or name in self.settings.wrt]
+
+    def _check_engines(self) -> None:
+        for name in self.settings.engines:
+            if name not in ENGINES:
+                raise UsageError(f"there is no engine `{name}`", hint=did_you_mean(name, ENGINES))
+        if len(set(self.settings.engines)) + bool(self.claims) < 2:
+            raise UsageError(
+                "one method alone can be compared with nothing", hint=f"choose two or more of {', '.join(ENGINES)}"
+            )
+        if not 1 <= self.settings.points <= MAX_POINTS:
+            raise UsageError(f"--points must lie between 1 and {MAX_POINTS}")
+
+    def run(self) -> Report:
+        """Check every point."""
+        chosen = not self.given
+        shapes = [self._shapes(point) for point in self.given]
+        located = [self._resolved(point) for point in self.given]
+        if chosen:
+            shapes = [self._shapes({})]
+            if self.graph.params or any(shapes[0]):
+                self._needs_arrays()
+            located = points.sample(self.graph, self.settings.points, self.settings.seed)
+        checks = []
+        for k, point in enumerate(located):
+            try:
+                checks.append(self.check(point))
+            except DomainError:
+                # A chosen point with an infinite slope is a bad choice, not the user's error.
+                if not chosen or (k == len(located) - 1 and not checks):
+                    raise
+        seed = self.settings.seed if chosen or self._random() else None
+        return Report(checks, self.columns, seed, self.settings.strict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The engines in the order of ENGINES."""
+        return tuple(e for e in ENGINES if e in self.settings.engines)
+
+    def _random(self) -> bool:
+        return any(isinstance(v, Value) and v.kind.startswith("rand") for p in self.given for v in p.values())
+
+    def _shapes(self, point: Mapping[str, Any]) -> list[tuple[int, ...]]:
+        return infer(self.graph, {name: points.shape_of(point.get(name)) for name in self.graph.inputs}) if all(
+            not isinstance(v, Value) or v.kind != "file" for v in point.values()
+        ) else []
+
+    def _needs_arrays(self) -> None:
+        node = next(iter(self.graph.params), self.graph.output)
+        raise PointError(
+            "this needs arrays, and no values are given", self.graph.source, self.graph.span(node),
+            "as in --at \"W=randn(5,10),x=[1,-1]\"",
+        )  # fmt: skip
+
+    def _resolved(self, point: Mapping[str, Any]) -> points.Point:
+        return {
+            name: points.resolve(v, name, self.settings.seed) if isinstance(v, Value) else v
+            for name, v in point.items()
+        }
+
+    def check(self, point: points.Point) -> Check:
+        """Check one point.
+
+        Raises:
+            DomainError: if the function or a slope is not defined there.
+        """
+        shapes = infer(self.graph, {name: points.shape_of(v) for name, v in point.items()})
+        if any(shapes) or self.graph.params:
+            from gradcheck.arrays import ArrayPoint
+
+            return Grading(self, ArrayPoint(self.graph, point, shapes)).check()
+        return Grading(self, ScalarPoint(self.graph, point)).check()
+
+
+class Claim:
+    """A gradient the user gives: a formula over the inputs and stages, or a number."""
+
+    def __init__(self, graph: Graph, name: str, text: str, named: Iterable[str]) -> None:
+        self.name = name
+        self.source = Source(text, f"--claim {name}")
+        self.graph = parse(self.source, {*graph.inputs, *graph.stages, *named})
+        for other, node in self.graph.inputs.items():
+            if other not in graph.inputs and other not in graph.stages:
+                known = [*graph.inputs, *graph.stages]
+                hint = did_you_mean(other, known) or f"a claim may use {', '.join(known)}"
+                raise PointError(f"the expression has no variable `{other}`", self.source, self.graph.span(node), hint)
+        number = re.fullmatch(r"\s*([+-]?)\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*", text)
+        self.number = number[1] + number[2] if number else None

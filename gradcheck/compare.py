@@ -1,0 +1,246 @@
+"""The verdict: pure functions from answers with error bars to words. The only tolerances are here.
+
+Two questions are kept apart. Are the rules right? The graded answer, computed without
+float64's rounding, must meet the references within their bars, some thirty digits. Is the
+number right? float64's own rounding is then known exactly, and may have cost digits (lossy).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+AGREE, KINK, LOSSY, NOT_EXERCISED = "agree", "kink", "lossy", "not_exercised"
+INCONCLUSIVE, DISAGREE = "inconclusive", "disagree"
+
+SEVERITY = (AGREE, NOT_EXERCISED, KINK, LOSSY, INCONCLUSIVE, DISAGREE)
+"""Verdicts from the best to the worst."""
+
+EXIT_CODES = {DISAGREE: 1, INCONCLUSIVE: 4}
+
+SAME_DIGITS = 10**30
+"""One part in so many is the rounding granted to two answers of a hundred digits each."""
+
+KEPT = 1e-6
+"""A float64 gradient whose rounding exceeds this part of it has lost more than half its digits."""
+
+NARROW = 1e-3
+"""A bar wider than this part of the value could hide a bug."""
+
+TINY = 2.0**-1022
+"""Below this float64 has fewer digits, which is no fault of a gradient."""
+
+ULP = 2.0**-52
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One method's gradient for one number.
+
+    Attributes:
+        value: as float64, the number that is reported.
+        exact: the same without float64's rounding, in high precision; None if there is none.
+        bar: bound on the error of `exact`, from the method itself.
+        conventional: True if the value rests on a convention at a kink, and proves nothing.
+        written: for a number the user typed, its text; its last digit is all it claims.
+        slack: float64 rounding granted to a typed number.
+    """
+
+    value: float
+    exact: Any
+    bar: Any = 0
+    conventional: bool = False
+    written: str | None = None
+    slack: float = 0.0
+
+    @property
+    def finite(self) -> bool:
+        """Whether there is a number at all."""
+        return math.isfinite(self.value) and bool(self.exact - self.exact == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SlopeAnswer(Answer):
+    """Finite differences also know what kind of place it is (see engines.finite_difference)."""
+
+    kind: str = "smooth"
+    left: Any = None
+    right: Any = None
+    exercised: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The word, the reason in one sentence (None for a plain agreement), and the bar.
+
+    Attributes:
+        caught: the smallest relative error that would have shown; None where it has no meaning.
+    """
+
+    word: str
+    reason: str | None = None
+    caught: float | None = None
+
+
+def judge(graded: Answer, symbolic: Answer | None, slope: SlopeAnswer | None, scale: float) -> Verdict:
+    """Return the verdict on one number.
+
+    Args:
+        graded: the answer under test: the user's claim if there is one, else backprop's.
+        symbolic: SymPy's answer, if it was asked.
+        slope: the finite differences, if they were asked.
+        scale: the size of slopes that the function's own values would suggest, for zeros.
+    """
+    if slope is not None and slope.kind in ("kink", "jump"):
+        return _at_kink(graded, slope)
+    if slope is not None and slope.kind == "unsettled":
+        slope = None
+    usable = [a for a in (slope, symbolic) if a is not None and a.finite]
+    firm = [a for a in usable if not a.conventional]
+    if not firm:
+        why = "only a convention at a kink speaks for it" if usable else "no other method gave a number"
+        return Verdict(INCONCLUSIVE, why)
+    truth = firm[0]
+    if len(firm) == 2 and not _meet(firm[0], firm[1]):
+        if graded.finite and (_meet(graded, firm[0]) or _meet(graded, firm[1])):
+            return Verdict(INCONCLUSIVE, f"SymPy says {firm[1].value!r}, finite differences {firm[0].value!r}")
+        return Verdict(DISAGREE, "all three methods differ")
+    if not graded.finite:
+        return Verdict(DISAGREE, f"it is {_spell(graded.value)}, the others say {truth.value!r}")
+    if graded.written is not None:
+        return _typed(graded, truth)
+    if not _meet(graded, truth):
+        return Verdict(DISAGREE, how_wrong(graded.value, truth.value))
+    return _rounding(graded, truth, slope, scale)
+
+
+def _spell(value: float) -> str:
+    return "not a number" if math.isnan(value) else "infinite"
+
+
+def _meet(a: Answer, b: Answer) -> bool:
+    """Whether two answers overlap, within their bars and the last of their digits."""
+    gap = abs(a.exact - b.exact)
+    size = max(abs(a.exact), abs(b.exact))
+    return bool(gap <= size / SAME_DIGITS + a.bar + b.bar)
+
+
+def _at_kink(graded: Answer, slope: SlopeAnswer) -> Verdict:
+    low, high = sorted((float(slope.left), float(slope.right)))
+    word = "the value jumps here" if slope.kind == "jump" else "not differentiable here"
+    sides = f"{word}: slope {_short(float(slope.left))} from the left, {_short(float(slope.right))} from the right"
+    slack = KEPT * max(abs(low), abs(high))
+    if math.isfinite(graded.value) and low - slack <= graded.value <= high + slack:
+        return Verdict(KINK, sides)
+    return Verdict(DISAGREE, f"{_short(graded.value)} is outside of the one-sided slopes; {sides}")
+
+
+def _typed(graded: Answer, truth: Answer) -> Verdict:
+    """Grade a number that the user typed: to float64's last digits, or to those written."""
+    assert graded.written is not None
+    error = abs(graded.value - truth.value)
+    allowed = max(graded.slack, 8 * ULP * abs(truth.value), math.ulp(0.0))
+    if error <= allowed:
+        return Verdict(AGREE, caught=allowed / abs(truth.value) if truth.value else None)
+    digits, last = _precision(graded.written)
+    if digits and error <= 0.500001 * last and abs(truth.value) > 0:
+        if digits >= 15:
+            return Verdict(AGREE, caught=last / abs(truth.value))
+        plural = "" if digits == 1 else "s"
+        return Verdict(
+            INCONCLUSIVE,
+            f"right to the {digits} digit{plural} written ({truth.value!r}); claim a formula or 15 digits",
+        )
+    return Verdict(DISAGREE, how_wrong(graded.value, truth.value))
+
+
+def _precision(text: str) -> tuple[int, float]:
+    """Return how many significant digits a number was written with, and the size of the last.
+
+    A whole number is exact: it has no last digit to doubt.
+    """
+    mantissa, _, exponent = text.lower().strip("+-").partition("e")
+    whole, point, fraction = mantissa.partition(".")
+    if not point:
+        return 0, 0.0
+    digits = len((whole + fraction).lstrip("0"))
+    return digits, 10.0 ** (int(exponent or 0) - len(fraction))
+
+
+def _rounding(graded: Answer, truth: Answer, slope: SlopeAnswer | None, scale: float) -> Verdict:
+    """The rules are right; say what float64 made of them."""
+    size = abs(truth.value)
+    error = abs(float(graded.exact - truth.exact) + (graded.value - float(graded.exact)))
+    if slope is not None and not slope.exercised and abs(graded.value) <= KEPT * scale:
+        return Verdict(NOT_EXERCISED, "the value does not change with this input here")
+    if size < TINY:
+        small = KEPT * scale if truth.exact == 0 or float(abs(truth.exact)) <= float(truth.bar) else 4 * TINY * ULP
+        if error <= small:
+            return Verdict(AGREE)
+        return Verdict(LOSSY, f"right rules, but float64 rounding left {graded.value!r} instead of {truth.value!r}")
+    if error > KEPT * size:
+        kept = max(0, math.floor(-math.log10(error / size)))
+        plural = "" if kept == 1 else "s"
+        return Verdict(
+            LOSSY, f"right rules, but float64 kept {kept} digit{plural}: the true value is {truth.value!r}"
+        )
+    bar = error + ULP * size + float(truth.bar)
+    if bar > NARROW * size:
+        return Verdict(INCONCLUSIVE, "the error bars are too wide to have caught a bug")
+    return Verdict(AGREE, caught=bar / size)
+
+
+def _short(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def how_wrong(value: float, truth: float) -> str:
+    """Describe a wrong gradient by its relation to the right one."""
+    if value == 0:
+        return f"it is 0, the others say {truth!r}"
+    if truth == 0:
+        return f"it is {value!r}, the others say 0"
+    ratio = value / truth
+    if abs(ratio + 1) < 1e-9:
+        return f"the sign is wrong: {value!r} instead of {truth!r}"
+    for simple, name in ((2.0, "twice"), (0.5, "half")):
+        if abs(ratio - simple) < 1e-9:
+            return f"it is {name} the right value: {value!r} instead of {truth!r}"
+    if abs(ratio - 1) < 1e-2:
+        return f"relative error {abs(ratio - 1):.1e}: {value!r} instead of {truth!r}"
+    return f"{_short(ratio)} times the right value: {value!r} instead of {truth!r}"
+
+
+def exchanged(graded: dict[str, float], truth: dict[str, float]) -> dict[str, str]:
+    """Return, for wrong gradients, the input whose right gradient they equal, if they are swapped."""
+    found: dict[str, str] = {}
+    for name, value in graded.items():
+        for other, right in truth.items():
+            mutual = graded.get(other)
+            if other != name and value == value and _near(value, right) and mutual is not None and (
+                _near(mutual, truth.get(name, math.nan))
+            ):
+                found[name] = other
+    return found
+
+
+def _near(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=1e-9)
+
+
+def overall(words: list[str]) -> str:
+    """Return the word for many numbers: the worst; not_exercised only if nothing else is there."""
+    exercised = [w for w in words if w != NOT_EXERCISED]
+    if not exercised:
+        return NOT_EXERCISED
+    return max(exercised, key=SEVERITY.index)
+
+
+def exit_code(words: list[str], strict: bool = False) -> int:
+    """Return the exit status: 1 over 4 over 5 over 0; strict accepts nothing but agreement."""
+    if DISAGREE in words or (strict and any(w != AGREE for w in words)):
+        return 1
+    if INCONCLUSIVE in words:
+        return 4
+    return 0 if any(w != NOT_EXERCISED for w in words) else 5

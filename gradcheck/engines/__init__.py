@@ -1,0 +1,1 @@
+"""Independent ways to a gradient. They share the graph and nothing else."""

@@ -1,0 +1,173 @@
+"""SymPy's derivatives: each op's definition differentiated once, then the chain rule.
+
+Differentiating a whole expression grows exponentially with its depth, so SymPy is asked only
+for the local derivatives of the ops that occur; the chain rule runs over the graph in high
+precision, in time proportional to its gates. For an expression small enough to read, the same
+chain rule runs over SymPy expressions and gives the closed form.
+
+Nothing here reads a rule of the op table: SymPy sees definitions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+
+from gradcheck.graph import CONSTANT, INPUT, Graph, Values
+from gradcheck.language.from_sympy import to_text
+from gradcheck.ops import OPS
+from gradcheck.systems.symbols import SYMBOLS
+from gradcheck.systems.system import System
+
+MAX_SHOWN = 64
+"""Operations, with shared parts written out, up to which a closed form is computed."""
+
+MAX_LENGTH = 400
+"""Characters up to which a closed form is shown."""
+
+MAX_BENDS = 5
+"""Piecewise ops in a closed form: SymPy's combining of cases is exponential in them."""
+
+_LOCALLY_CONSTANT = frozenset({"floor", "ceil", "round", "step", "sign", "lt", "le", "gt", "ge", "eq", "ne"})
+_partials: dict[str, tuple[str, ...]] = {}
+
+
+def partials(op: str) -> tuple[str, ...]:
+    """Return SymPy's local derivatives of `op` for each operand, as text over the operands."""
+    found = _partials.get(op)
+    if found is None:
+        row = OPS[op]
+        if op in _LOCALLY_CONSTANT:
+            found = ("0",) * len(row.args)
+        else:
+            symbols = [sympy.Symbol(name, real=True) for name in row.args]
+            definition = SYMBOLS.function(op)(*symbols)
+            found = tuple(_local(definition, symbol) for symbol in symbols)
+        _partials[op] = found
+    return found
+
+
+def _local(definition: Any, symbol: Any) -> str:
+    derivative = definition.diff(symbol)
+    # A jump has slope zero on both sides; its place is judged by the finite differences.
+    derivative = derivative.replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
+    try:
+        return to_text(sympy.powsimp(derivative))
+    except ValueError:
+        return "0/0"
+
+
+class _Locals:
+    """The local derivatives compiled for one number system."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.functions: dict[str, list[Callable[..., Any]]] = {}
+
+    def __getitem__(self, op: str) -> list[Callable[..., Any]]:
+        found = self.functions.get(op)
+        if found is None:
+            args = OPS[op].args
+            found = [self.system.compile([text], args, single=True) for text in partials(op)]
+            self.functions[op] = found
+        return found
+
+
+def adjoints(graph: Graph, system: System, values: Values, one: Any) -> Values:
+    """Return d output / d node for every node of a graph of single numbers.
+
+    None means that the output does not depend on the node. Where SymPy's local derivative
+    has no value (0/0), the result is the system's NaN.
+    """
+    result: Values = [None] * len(graph)
+    result[graph.output] = one
+    local = _Locals(system)
+    flat = {op for op in set(graph.ops) if op not in (INPUT, CONSTANT) and (OPS[op].kink or op == "where")}
+    needed = _depends_on_inputs(graph)
+    for node in range(len(graph) - 1, -1, -1):
+        adjoint = result[node]
+        if adjoint is None or graph.left[node] < 0:
+            continue
+        op = graph.ops[node]
+        operands = graph.operands(node)
+        point = [values[k] for k in operands]
+        for operand, derivative in zip(operands, local[op], strict=True):
+            if not needed[operand]:
+                continue
+            try:
+                slope = derivative(*point)
+                # A piece that is not chosen passes nothing on, not even to an infinite slope.
+                if op in flat and slope == 0:
+                    continue
+                term = adjoint * slope
+            except (ArithmeticError, ValueError):
+                term = system.nan
+            so_far = result[operand]
+            result[operand] = term if so_far is None else so_far + term
+    return result
+
+
+def _depends_on_inputs(graph: Graph) -> bytearray:
+    depends = bytearray(len(graph))
+    for node in graph.inputs.values():
+        depends[node] = 1
+    left, right, rest = graph.left, graph.right, graph.rest
+    for node in graph.gates:
+        r = right[node]
+        if depends[left[node]] or (r >= 0 and depends[r]) or (r == -2 and any(depends[k] for k in rest[node])):
+            depends[node] = 1
+    return depends
+
+
+def closed_forms(graph: Graph, wrt: list[str]) -> dict[str, str]:
+    """Return the closed form of the derivative for each input in `wrt` that has a readable one."""
+    if not _readable(graph):
+        return {}
+    depends = _depends_on_inputs(graph)
+    values: Values = [None] * len(graph)
+    for name, node in graph.inputs.items():
+        values[node] = sympy.Symbol(name, real=True)
+    for node, text in graph.constants.items():
+        values[node] = SYMBOLS.constant(text)
+    try:
+        for node in graph.gates:
+            if not depends[node] and graph.ops[node] not in ("add", "sub", "mul", "div", "neg"):
+                # Left as written: SymPy would multiply out 1.0000001^1000000000.
+                values[node] = sympy.Symbol(graph.text(node), real=True)
+            else:
+                values[node] = SYMBOLS.function(graph.ops[node])(*[values[k] for k in graph.operands(node)])
+        result = _symbolic_adjoints(graph, values, depends)
+        forms = {name: result[graph.inputs[name]] for name in wrt}
+        texts = {name: "0" if form is None else to_text(form) for name, form in forms.items()}
+    except (ArithmeticError, ValueError, TypeError, AttributeError, NotImplementedError):
+        return {}
+    return {name: text for name, text in texts.items() if len(text) <= MAX_LENGTH}
+
+
+def _symbolic_adjoints(graph: Graph, values: Values, depends: bytearray) -> Values:
+    result: Values = [None] * len(graph)
+    result[graph.output] = sympy.S.One
+    local = _Locals(SYMBOLS)
+    for node in reversed(graph.gates):
+        if result[node] is None:
+            continue
+        operands = graph.operands(node)
+        for operand, derivative in zip(operands, local[graph.ops[node]], strict=True):
+            if depends[operand]:
+                term = result[node] * derivative(*[values[k] for k in operands])
+                result[operand] = term if result[operand] is None else result[operand] + term
+    return result
+
+
+def _readable(graph: Graph) -> bool:
+    size = [1] * len(graph)
+    for node in graph.gates:
+        size[node] = 1 + sum(size[k] for k in graph.operands(node))
+        if size[node] > MAX_SHOWN:
+            return False
+    if max(map(len, graph.constants.values()), default=0) > 25:
+        return False
+    bends = sum(1 for op in graph.ops if op in OPS and (OPS[op].kink or op == "where"))
+    return bends <= MAX_BENDS

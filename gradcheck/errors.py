@@ -1,0 +1,136 @@
+"""Every deliberate error: what is wrong, where in the user's text, and what to do about it.
+
+An error carries its place as data (source and span), so that each front end can show the
+same message in its own way, and so that a test can assert the place and not only the words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+WINDOW = 72
+"""Columns of source shown around a caret: one line of an 80-column terminal."""
+
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Return `text` with control, direction and surrogate characters spelled out as escapes.
+
+    User text reaches a terminal only through here: an escape sequence in an expression must
+    not move the cursor, and a direction mark must not reorder what the reader sees.
+    """
+    return _UNSAFE.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 256 else f"\\u{ord(m[0]):04x}", text)
+
+
+class Source:
+    """A piece of user text and the name it is shown under (`expression`, `--at`, …)."""
+
+    __slots__ = ("name", "text")
+
+    def __init__(self, text: str, name: str = "expression") -> None:
+        self.text = text
+        self.name = name
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return the line and column of `offset`, both counted from 1."""
+        before = self.text.count("\n", 0, offset)
+        return before + 1, offset - (self.text.rfind("\n", 0, offset) + 1) + 1
+
+    def excerpt(self, span: tuple[int, int]) -> str:
+        """Return the source line that holds `span`, with carets under it."""
+        line, column = self.position(span[0])
+        begin = span[0] - (column - 1)
+        end = self.text.find("\n", begin)
+        end = len(self.text) if end < 0 else end
+        left = begin if column <= WINDOW - 12 else span[0] - WINDOW // 2
+        right = min(end, left + WINDOW)
+        stop = max(span[0] + 1, min(span[1], right))
+        head = ("…" if left > begin else "") + visible(self.text[left : span[0]].replace("\t", " "))
+        marked = visible(self.text[span[0] : stop].replace("\t", " "))
+        tail = visible(self.text[stop:right].replace("\t", " ")) + ("…" if right < end else "")
+        gutter = str(line)
+        carets = " " * display_width(head) + "^" * max(1, display_width(marked))
+        return f"  {gutter} | {head}{marked}{tail}\n  {' ' * len(gutter)} | {carets}"
+
+
+def display_width(text: str) -> int:
+    """Return the number of terminal columns that `text` takes."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return "did you mean `…`?" for the nearest of the `known` words, or None."""
+    import difflib
+
+    names = sorted(set(known))
+    near = difflib.get_close_matches(word[:60], names, n=1, cutoff=0.6)
+    if not near:
+        near = [name for name in names if name.lower() == word.lower()]
+    return f"did you mean `{near[0]}`?" if near else None
+
+
+class GradcheckError(Exception):
+    """A deliberate error; the command exits with `exit_code` and prints `render()`."""
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        message: str,
+        source: Source | None = None,
+        span: tuple[int, int] | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.source = source
+        self.span = span
+        self.hint = hint
+
+    def render(self) -> str:
+        """Return the message with its place, a caret and the hint, safe for a terminal."""
+        message, lines = visible(self.message), []
+        if self.source is not None and self.span is not None:
+            line, column = self.source.position(self.span[0])
+            lines.append(f"{visible(self.source.name)}:{line}:{column}: error: {message}")
+            lines.append(self.source.excerpt(self.span))
+        else:
+            lines.append(f"error: {message}")
+        if self.hint:
+            lines.append(f"  hint: {visible(self.hint)}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.render()
+
+
+class LanguageError(GradcheckError):
+    """The text is not an expression of the language."""
+
+
+class PointError(GradcheckError):
+    """A value is missing, unknown, unreadable or not finite."""
+
+
+class ShapeError(GradcheckError):
+    """Shapes do not fit together."""
+
+
+class DomainError(GradcheckError):
+    """The function or its slope is not defined at the point."""
+
+
+class SizeError(GradcheckError):
+    """The work asked for is larger than the stated limit."""
+
+
+class UsageError(GradcheckError):
+    """Options contradict each other or name something that is not there."""

@@ -1,0 +1,216 @@
+"""A computation graph is a flat list of gates in the order in which they can be computed.
+
+Nodes are numbers; everything about them lies in parallel lists, so that a graph of a million
+gates is a few arrays and every pass over it is one loop. The graph does not know what any op
+does: a number system brings the functions.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gradcheck.errors import Source
+
+if TYPE_CHECKING:
+    from gradcheck.systems.system import System
+
+INPUT = "input"
+CONSTANT = "constant"
+NONE = -1
+MORE = -2
+
+Params = tuple[tuple[str, Any], ...]
+"""Static parameters of a gate, sorted by name; hashable, so that functions can be cached by them."""
+
+
+class Graph:
+    """A flat computation graph.
+
+    Attributes:
+        source: the text it came from.
+        ops: the op name of each node; `input` and `constant` for leaves.
+        left, right: operand nodes; `right` is NONE for a unary gate, and MORE for a gate with
+            three or more operands, which are then in `rest`.
+        params: static parameters, for the gates that have any.
+        start, end, at: where the node stands in the source: its extent, and the place of its
+            operator or function name.
+        inputs: input name → node, in order of appearance.
+        constants: constant node → its text.
+        stages: stage name → node, in order of appearance.
+        output: the node whose gradient is taken.
+    """
+
+    __slots__ = (
+        "at", "constants", "end", "inputs", "left", "ops", "output",
+        "params", "rest", "right", "source", "stages", "start",
+    )  # fmt: skip
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.ops: list[str] = []
+        self.left = array("i")
+        self.right = array("i")
+        self.rest: dict[int, tuple[int, ...]] = {}
+        self.params: dict[int, Params] = {}
+        self.start = array("i")
+        self.end = array("i")
+        self.at = array("i")
+        self.inputs: dict[str, int] = {}
+        self.constants: dict[int, str] = {}
+        self.stages: dict[str, int] = {}
+        self.output = NONE
+
+    def __len__(self) -> int:
+        return len(self.ops)
+
+    def add(self, op: str, left: int, right: int, start: int, end: int, at: int) -> int:
+        """Add a node with at most two operands; the parser's fast path."""
+        ops = self.ops
+        node = len(ops)
+        ops.append(op)
+        self.left.append(left)
+        self.right.append(right)
+        self.start.append(start)
+        self.end.append(end)
+        self.at.append(at)
+        return node
+
+    def input(self, name: str, span: tuple[int, int, int] = (0, 0, 0)) -> int:
+        """Return the node of the input `name`, adding it on first use."""
+        node = self.inputs.get(name)
+        if node is None:
+            node = self.inputs[name] = self.add(INPUT, NONE, NONE, *span)
+        return node
+
+    def constant(self, text: str, span: tuple[int, int, int] = (0, 0, 0)) -> int:
+        """Add a constant leaf."""
+        node = self.add(CONSTANT, NONE, NONE, *span)
+        self.constants[node] = text
+        return node
+
+    def gate(
+        self,
+        op: str,
+        operands: Sequence[int],
+        params: Params = (),
+        span: tuple[int, int, int] = (0, 0, 0),
+    ) -> int:
+        """Add a gate and return its node; its operands must already be in the graph."""
+        count = len(operands)
+        right = NONE if count == 1 else operands[1] if count == 2 else MORE
+        node = self.add(op, operands[0], right, *span)
+        if count > 2:
+            self.rest[node] = tuple(operands)
+        if params:
+            self.params[node] = params
+        return node
+
+    @property
+    def gates(self) -> list[int]:
+        """The nodes that compute something, in order."""
+        return [node for node, left in enumerate(self.left) if left >= 0]
+
+    def operands(self, node: int) -> tuple[int, ...]:
+        """Return the operand nodes of a gate; () for a leaf."""
+        right = self.right[node]
+        if right >= 0:
+            return (self.left[node], right)
+        if right == MORE:
+            return self.rest[node]
+        left = self.left[node]
+        return (left,) if left >= 0 else ()
+
+    def text(self, node: int) -> str:
+        """Return the node's own text in the source."""
+        return self.source.text[self.start[node] : self.end[node]]
+
+    def span(self, node: int) -> tuple[int, int]:
+        """Return the extent of the node in the source."""
+        return self.start[node], self.end[node]
+
+    def users(self) -> tuple[array[int], array[int]]:
+        """Return the gates that use each node, as (first, user): user[first[n]:first[n + 1]]."""
+        first = array("i", bytes(4 * (len(self) + 1)))
+        for node in self.gates:
+            for operand in self.operands(node):
+                first[operand + 1] += 1
+        for n in range(len(self)):
+            first[n + 1] += first[n]
+        user = array("i", bytes(4 * first[len(self)]))
+        free = array("i", first)
+        for node in self.gates:
+            for operand in self.operands(node):
+                user[free[operand]] = node
+                free[operand] += 1
+        return first, user
+
+
+def downstream(graph: Graph, node: int, users: tuple[array[int], array[int]]) -> list[int]:
+    """Return the gates whose value depends on `node`, in the order in which to compute them."""
+    first, user = users
+    seen = {node}
+    stack = [node]
+    while stack:
+        n = stack.pop()
+        for k in range(first[n], first[n + 1]):
+            u = user[k]
+            if u not in seen:
+                seen.add(u)
+                stack.append(u)
+    seen.discard(node)
+    return sorted(seen)
+
+
+Values = list[Any]
+Problem = tuple[int, Exception]
+
+
+def evaluate(graph: Graph, system: System, inputs: dict[str, Any]) -> tuple[Values, list[Problem]]:
+    """Compute every node in the arithmetic of `system`.
+
+    Returns the values by node, and the gates that have none with the exception each raised
+    (log of -1, say). Such a gate's value is the system's NaN, and computing goes on: it may
+    lie in a branch of `where` that is not taken.
+    """
+    values: Values = [None] * len(graph)
+    for name, node in graph.inputs.items():
+        values[node] = inputs[name]
+    for node, text in graph.constants.items():
+        values[node] = system.constant(text)
+    return values, recompute(graph, system, values, graph.gates)
+
+
+def recompute(graph: Graph, system: System, values: Values, gates: Sequence[int]) -> list[Problem]:
+    """Compute the `gates` in place, in the given order; return those that raised."""
+    problems: list[Problem] = []
+    todo = iter(gates)
+    while True:
+        failed = _run(graph, system, values, todo)
+        if failed is None:
+            return problems
+        values[failed[0]] = system.nan
+        problems.append(failed)
+
+
+def _run(graph: Graph, system: System, values: Values, todo: Iterator[int]) -> Problem | None:
+    ops, left, right, params = graph.ops, graph.left, graph.right, graph.params
+    functions: dict[str, Callable[..., Any]] = {}
+    node = NONE
+    try:
+        for node in todo:
+            op = ops[node]
+            function = functions.get(op)
+            if function is None or params:
+                function = functions[op] = system.function(op, params.get(node, ()))
+            r = right[node]
+            if r >= 0:
+                values[node] = function(values[left[node]], values[r])
+            elif r == NONE:
+                values[node] = function(values[left[node]])
+            else:
+                values[node] = function(*[values[k] for k in graph.rest[node]])
+    except (ArithmeticError, ValueError) as error:
+        return node, error
+    return None

@@ -1,0 +1,1 @@
+"""Text to graph: the expression language and the values of --at."""

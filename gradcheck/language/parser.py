@@ -1,0 +1,466 @@
+"""Text to graph in one pass, by operator precedence, without recursion.
+
+    program    = statement { (";" | newline) statement }
+    statement  = [ name "=" ] expression          the last statement is the output
+    expression = comparison > sum > product > negation > power, as in Python's grammar
+    postfix    = value { ".T" | ".mT" | ".name(" arguments ")" | "[" index "]" }
+    value      = number | name | name "(" arguments ")" | "(" expression ")"
+
+Two stacks, one of operands and one of pending operators and open brackets: nesting costs
+memory, never the interpreter's stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NoReturn
+
+from gradcheck.errors import LanguageError, Source, did_you_mean
+from gradcheck.graph import NONE, Graph, Params
+from gradcheck.language import static
+from gradcheck.language.tokens import (
+    ASSIGN, BINARY, CALL, COMPARISON, CONSTANTS, FOREIGN, NAME, NEGATION, NEWLINE, NUMBER,
+    OTHER, POWER, SYMBOL, TOKEN,
+)  # fmt: skip
+from gradcheck.ops import FUNCTIONS, OPS, REDUCTIONS, VARIADIC
+from gradcheck.ops.op import REQUIRED, Op
+
+BRACKET = 0
+"""Precedence of an open bracket: no operator reduces past it."""
+
+MAX_DIGITS = 4000
+"""Digits of a literal: float64 has no use for more, and big integers cost quadratic time."""
+
+
+def parse(
+    source: Source,
+    variables: Collection[str] = (),
+    *,
+    static_names: Mapping[str, Any] | None = None,
+    internal: bool = False,
+) -> Graph:
+    """Parse `source` to a graph.
+
+    Args:
+        source: the user's text.
+        variables: names that are variables even where a constant has the same name (e, pi).
+        static_names: values of names inside static arguments (`axis=axis` in an op's rule).
+        internal: whether ops meant for rules alone may be called.
+
+    Raises:
+        LanguageError: with the place and what was expected there.
+    """
+    return _Parser(source, variables, static_names or {}, internal).program()
+
+
+class _Call:
+    """An open bracket: plain, or a function call with the arguments read so far."""
+
+    __slots__ = ("at", "base", "op", "opened", "params", "spelling", "start")
+
+    def __init__(self, op: Op | None, spelling: str, start: int, at: int, opened: int, base: int) -> None:
+        self.op = op
+        self.spelling = spelling
+        self.start = start
+        self.at = at
+        self.opened = opened
+        self.base = base
+        self.params: dict[str, Any] = {}
+
+
+class _Parser:
+    def __init__(
+        self, source: Source, variables: Collection[str], names: Mapping[str, Any], internal: bool
+    ) -> None:
+        self.source = source
+        self.text = source.text
+        self.graph = Graph(source)
+        self.variables = variables
+        self.static_names = names
+        self.functions = OPS | FUNCTIONS if internal else FUNCTIONS
+        self.literals: dict[str, int] = {}
+        self.nodes: list[int] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        self.pending: list[tuple[int, Any, int]] = []
+        self.brackets: list[_Call] = []
+
+    def fail(self, message: str, start: int, end: int, hint: str | None = None) -> NoReturn:
+        raise LanguageError(message, self.source, (start, end), hint)
+
+    def program(self) -> Graph:
+        """Read statements to the end of the text."""
+        graph, pos, last = self.graph, 0, -1
+        used: set[int] = set()
+        while True:
+            match = TOKEN.match(self.text, pos)
+            assert match is not None
+            if match.lastindex == NEWLINE:
+                pos = match.end()
+                continue
+            if match.lastindex is None:
+                break
+            if last >= 0 and last not in graph.stages.values():
+                self.fail(
+                    "this expression is not the last one, so its value is lost",
+                    graph.start[last], graph.end[last], "name it, as in `q = x + y; q*z`",
+                )  # fmt: skip
+            name = None
+            if match.lastindex == ASSIGN:
+                name, name_at = match[NAME], match.start(NAME)
+                pos = match.end(ASSIGN)
+            pos = self.expression(pos)
+            if name is not None:
+                self.check_stage_name(name, name_at)
+            last = self.nodes.pop()
+            self.starts.pop()
+            self.ends.pop()
+            if name is not None:
+                if last in used or last in graph.inputs.values() or last in graph.constants:
+                    last = graph.gate("identity", [last], (), (name_at, pos, name_at))
+                graph.stages[name] = last
+                used.add(last)
+        if last < 0:
+            self.fail("there is no expression", 0, 1, 'give one, as in "(x+y)*z"')
+        graph.output = last
+        return graph
+
+    def check_stage_name(self, name: str, at: int) -> None:
+        graph = self.graph
+        if name in graph.stages:
+            self.fail(f"`{name}` is already defined", at, at + len(name), "give each stage its own name")
+        if name in graph.inputs:
+            self.fail(
+                f"`{name}` was already used as a variable", at, at + len(name),
+                "define a stage before the lines that use it",
+            )  # fmt: skip
+
+    def expression(self, pos: int) -> int:
+        """Read one expression from `pos`; leave its node on the stack and return where it ends."""
+        text, match_token, known = self.text, TOKEN.match, self.graph.inputs
+        nodes, starts, ends = self.nodes, self.starts, self.ends
+        pending, brackets, reduce = self.pending, self.brackets, self.reduce
+        pending.append((BRACKET, None, pos))
+        operand_next = True
+        while True:
+            match = match_token(text, pos)
+            assert match is not None
+            kind = match.lastindex
+            if kind is None or (kind == NEWLINE and not brackets):
+                break
+            start, end = match.span(NAME if kind in (CALL, ASSIGN) else kind)
+            if operand_next:
+                # The two commonest tokens, a known name and an infix operator, stay in this loop.
+                if kind == NAME and (node := known.get(match[kind], -1)) >= 0:
+                    nodes.append(node)
+                    starts.append(start)
+                    ends.append(end)
+                    pos = end
+                    operand_next = False
+                    continue
+            elif kind == SYMBOL and (infix := BINARY.get(match[kind])) is not None:
+                op, precedence = infix
+                if precedence != POWER:
+                    if pending[-1][0] >= precedence:
+                        reduce(precedence)
+                    if precedence == COMPARISON:
+                        self.check_chain(start, end)
+                pending.append((precedence, op, start))
+                pos = end
+                operand_next = True
+                continue
+            if kind == NEWLINE:
+                if match[NEWLINE] == ";":
+                    self.unclosed()
+                pos = end
+            elif operand_next:
+                operand_next, pos = self.operand(match, kind)
+            else:
+                operand_next, pos = self.operator(match, kind)
+        if brackets:
+            self.unclosed()
+        if operand_next:
+            place = match.start(kind) if kind else len(text)
+            self.fail("the expression ends where a value should follow", place, place + 1)
+        reduce(BRACKET)
+        pending.pop()
+        return match.start(kind) if kind else len(text)
+
+    def unclosed(self) -> NoReturn:
+        frame = self.brackets[-1]
+        self.fail("this bracket is never closed", frame.opened, frame.opened + 1, "add `)`")
+
+    def open(self, frame: _Call) -> None:
+        self.brackets.append(frame)
+        self.pending.append((BRACKET, frame, frame.at))
+
+    def operand(self, match: Any, kind: int) -> tuple[bool, int]:
+        """Take a value, or what may precede one; return whether a value is still to come."""
+        group = NAME if kind in (CALL, ASSIGN) else kind
+        word, (start, pos) = match[group], match.span(group)
+        if kind == CALL:
+            op = self.functions.get(word)
+            if op is None:
+                self.unknown_function(word, start, pos)
+            opened = match.start(CALL)
+            self.open(_Call(op, word, start, start, opened, len(self.nodes)))
+            return True, opened + 1
+        frame = self.brackets[-1] if self.brackets and self.pending[-1][0] == BRACKET else None
+        if kind == ASSIGN and frame is not None:
+            return self.keyword(word, start, match.end(ASSIGN))
+        if group in (NUMBER, NAME):
+            self.nodes.append(self.number(word, start, pos) if kind == NUMBER else self.name(word, start, pos))
+            self.starts.append(start)
+            self.ends.append(pos)
+            return False, pos
+        if kind == OTHER:
+            self.fail(f"unexpected character `{word}`", start, start + 1, FOREIGN.get(word))
+        if word in "-−":
+            self.pending.append((NEGATION, "neg", start))
+            return True, pos
+        if word == "+":
+            return True, pos
+        if word == "(":
+            self.open(_Call(None, "", start, start, start, len(self.nodes)))
+            return True, pos
+        if word == ")" and frame is not None and frame.op is not None and (
+            len(self.nodes) == frame.base or frame.params
+        ):
+            return self.close(frame, start, pos)
+        hints = {"[": "give arrays with --at x=[1,2,3]", "=": "write `==` to compare"}
+        self.fail(f"expected a value, found `{word}`", start, pos, hints.get(word))
+
+    def unknown_function(self, word: str, start: int, end: int) -> NoReturn:
+        if word in self.graph.inputs or word in self.graph.stages or len(word) == 1:
+            hint: str | None = f"for a product write {word}*(…)"
+        else:
+            hint = did_you_mean(word, FUNCTIONS)
+        self.fail(f"unknown function `{word}`", start, end, hint)
+
+    def number(self, word: str, start: int, end: int) -> int:
+        node = self.literals.get(word)
+        if node is None:
+            if len(word) > MAX_DIGITS:
+                self.fail(f"a number of {len(word)} characters", start, end, f"the limit is {MAX_DIGITS}")
+            if float(word) in (float("inf"),):
+                self.fail("this number is too large for float64", start, end, "the limit is about 1.8e308")
+            node = self.literals[word] = self.graph.constant(word, (start, end, start))
+        return node
+
+    def name(self, word: str, start: int, end: int) -> int:
+        graph = self.graph
+        node = graph.inputs.get(word)
+        if node is None:
+            node = graph.stages.get(word)
+        if node is None:
+            if word in CONSTANTS and word not in self.variables:
+                node = self.literals.get(CONSTANTS[word])
+                if node is None:
+                    node = self.literals[CONSTANTS[word]] = graph.constant(
+                        CONSTANTS[word], (start, end, start)
+                    )
+                return node
+            if not word.isidentifier():
+                self.fail(f"`{word}` is not a name", start, end, FOREIGN.get(word[-1]))
+            node = graph.input(word, (start, end, start))
+        return node
+
+    def operator(self, match: Any, kind: int) -> tuple[bool, int]:
+        """Take what may follow a value, infix operators aside; return whether a value must come next."""
+        group = NAME if kind in (CALL, ASSIGN) else kind
+        word, (start, pos) = match[group], match.span(group)
+        if kind == SYMBOL:
+            return self.postfix(word, start, pos)
+        if kind == OTHER:
+            self.fail(f"unexpected character `{word}`", start, start + 1, FOREIGN.get(word))
+        left = self.text[self.starts[-1] : self.ends[-1]]
+        left = left if len(left) <= 20 else "…"
+        hint = f"write {left}({word})" if left in FUNCTIONS else f"write {left}*{word}"
+        self.fail(f"expected an operator before `{word}`", start, start + len(word), hint)
+
+    def check_chain(self, start: int, end: int) -> None:
+        if self.graph.ops[self.nodes[-1]] in _COMPARISONS and self.text[self.ends[-1] - 1] != ")":
+            self.fail("comparisons do not chain", start, end, "nest two `where`")
+
+    def postfix(self, word: str, start: int, pos: int) -> tuple[bool, int]:
+        if word in "),":
+            self.reduce(BRACKET)
+            frame = self.pending[-1][1]
+            if frame is None:
+                hint = "remove it, or open a bracket" if word == ")" else "separate stages with `;`"
+                self.fail(f"`{word}` without an open bracket", start, pos, hint)
+            if word == ",":
+                if frame.op is None:
+                    self.fail("a list of values is not a value", start, pos, "remove the comma")
+                return self.next_argument(frame, pos)
+            return self.close(frame, start, pos)
+        if word == "(":
+            left = self.text[self.starts[-1] : self.ends[-1]]
+            left = left if len(left) <= 20 else "(…)"
+            self.fail("expected an operator before `(`", start, pos, f"for a product write {left}*(…)")
+        if word == "[":
+            index, pos = static.index(self.source, pos, self.static_names)
+            return self.replace_top("getitem", (("index", index),), start, pos)
+        if word == ".":
+            return self.attribute(start, pos)
+        hint = "write `==` to compare" if word == "=" else None
+        self.fail(f"unexpected `{word}`", start, pos, hint)
+
+    def attribute(self, start: int, pos: int) -> tuple[bool, int]:
+        match = TOKEN.match(self.text, pos)
+        assert match is not None
+        kind = match.lastindex
+        if kind in (NAME, CALL, ASSIGN) and match.start(NAME) == pos:
+            word, end = match[NAME], match.end(NAME)
+            if kind != CALL and word in ("T", "mT"):
+                return self.replace_top("transpose" if word == "T" else "mT", (), start, end)
+            op = self.functions.get(word)
+            if kind == CALL and op is not None:
+                opened = match.start(CALL)
+                frame = _Call(op, word, self.starts[-1], pos, opened, len(self.nodes) - 1)
+                self.open(frame)
+                return self.next_argument(frame, opened + 1)
+            if kind == CALL:
+                self.unknown_function(word, pos, end)
+        self.fail("expected .T or a method such as .dot( after `.`", start, start + 1)
+
+    def next_argument(self, frame: _Call, pos: int) -> tuple[bool, int]:
+        """Go on after a `,` (or a method's bracket); beyond its operands a call takes literals."""
+        match = TOKEN.match(self.text, pos)
+        assert match is not None
+        kind = match.lastindex
+        if kind == SYMBOL and match[SYMBOL] == ")":
+            return self.close(frame, match.start(SYMBOL), match.end())
+        op = frame.op
+        assert op is not None
+        full = len(self.nodes) - frame.base == len(op.args) and op.name not in VARIADIC
+        if not full or not op.params or kind == ASSIGN:
+            return True, pos
+        values: list[Any] = []
+        while True:
+            value, pos = static.value(self.source, pos, self.static_names)
+            values.append(value)
+            match = TOKEN.match(self.text, pos)
+            assert match is not None
+            if match.lastindex != SYMBOL or match[SYMBOL] not in ",)":
+                self.fail("expected `,` or `)` here", pos, pos + 1)
+            pos = match.end()
+            if match[SYMBOL] == ")" or TOKEN.match(self.text, pos).lastindex == ASSIGN:  # type: ignore[union-attr]
+                break
+        names = list(op.params)
+        if names[0] in ("shape", "axes") and not isinstance(values[0], tuple):
+            values = [tuple(values)]
+        if len(values) > len(names):
+            self.wrong_count(op, frame, len(op.args) + len(values), frame.at + len(frame.spelling))
+        frame.params.update(zip(names, values, strict=False))
+        if match[SYMBOL] == ")":
+            return self.close(frame, match.start(SYMBOL), match.end())
+        return True, pos
+
+    def keyword(self, word: str, start: int, equals: int) -> tuple[bool, int]:
+        """Read `name=value` inside a call; the value must be written out (or, in a rule, bound)."""
+        frame, end = self.brackets[-1], start + len(word)
+        op = frame.op
+        reduced = OPS.get(REDUCTIONS.get(op.name, "")) if op is not None else None
+        known = {**(op.params if op else {}), **(reduced.params if reduced else {})}
+        if op is None or word not in known:
+            shown = ", ".join(known) or "no named arguments"
+            self.fail(
+                f"`{frame.spelling}` has no argument `{word}`" if op else "`=` inside brackets",
+                start, end, f"it takes {shown}" if op else "write `==` to compare",
+            )  # fmt: skip
+        value, pos = static.value(self.source, equals, self.static_names)
+        if word in frame.params:
+            self.fail(f"`{word}` is given twice", start, end)
+        frame.params[word] = value
+        match = TOKEN.match(self.text, pos)
+        assert match is not None
+        if match.lastindex == SYMBOL and match[SYMBOL] == ")":
+            return self.close(frame, match.start(SYMBOL), match.end())
+        if match.lastindex == SYMBOL and match[SYMBOL] == ",":
+            return True, match.end()
+        self.fail("expected `,` or `)` here", pos, pos + 1)
+
+    def close(self, frame: _Call, start: int, pos: int) -> tuple[bool, int]:
+        """Close a bracket: a plain one widens its value, a call becomes a gate."""
+        self.pending.pop()
+        self.brackets.pop()
+        if frame.op is None:
+            self.starts[-1] = frame.start
+            self.ends[-1] = pos
+            return False, pos
+        given = self.nodes[frame.base :]
+        del self.nodes[frame.base :], self.starts[frame.base :], self.ends[frame.base :]
+        span = (frame.start, pos, frame.at)
+        self.nodes.append(self.call(frame, given, span))
+        self.starts.append(frame.start)
+        self.ends.append(pos)
+        return False, pos
+
+    def call(self, frame: _Call, given: list[int], span: tuple[int, int, int]) -> int:
+        """Add the gate of a complete call, with what was left out filled in."""
+        op = frame.op
+        assert op is not None
+        graph, end = self.graph, frame.at + len(frame.spelling)
+        params = frame.params
+        if len(given) == 1 and op.name in REDUCTIONS:
+            op = OPS[REDUCTIONS[op.name]]
+        for name in params:
+            if name not in op.params:
+                self.fail(f"`{frame.spelling}` takes no `{name}` here", frame.at, end)
+        wanted = len(op.args)
+        for name in op.args[len(given) :]:
+            if name in op.defaults:
+                given.append(self.number(op.defaults[name], frame.start, frame.start))
+        if len(given) != wanted and not (op.name in VARIADIC and len(given) > 2):
+            self.wrong_count(op, frame, len(given), end)
+        missing = [name for name, value in op.params.items() if value is REQUIRED and name not in params]
+        if missing:
+            self.fail(f"`{frame.spelling}` needs {missing[0]}=…", frame.at, end)
+        bound: Params = tuple(sorted({**op.params, **params}.items()))
+        node = given[0]
+        if op.name in VARIADIC:
+            for other in given[1:]:
+                node = graph.gate(op.name, [node, other], bound, span)
+            return node
+        return graph.gate(op.name, given, bound, span)
+
+    def wrong_count(self, op: Op, frame: _Call, count: int, end: int) -> NoReturn:
+        wanted = len(op.args)
+        least = wanted - len(op.defaults)
+        number = f"{least} or more" if op.name in VARIADIC else str(wanted)
+        if op.defaults:
+            number = f"{least} to {wanted}"
+        plural = "" if number == "1" else "s"
+        self.fail(
+            f"`{frame.spelling}` takes {number} argument{plural}, not {count}",
+            frame.at, end, f"as in {frame.spelling}({', '.join(op.args)})",
+        )  # fmt: skip
+
+    def replace_top(self, op: str, params: Params, at: int, pos: int) -> tuple[bool, int]:
+        """Apply a postfix op to the value on top of the stack."""
+        if not params:
+            params = tuple(sorted(OPS[op].params.items()))
+        start = self.starts[-1]
+        self.nodes[-1] = self.graph.gate(op, [self.nodes[-1]], params, (start, pos, at))
+        self.ends[-1] = pos
+        return False, pos
+
+    def reduce(self, precedence: int) -> None:
+        """Make gates of the pending operators that bind at least as tightly as `precedence`."""
+        pending, nodes, starts, ends = self.pending, self.nodes, self.starts, self.ends
+        graph = self.graph
+        while pending[-1][0] >= precedence and pending[-1][0] != BRACKET:
+            _, op, at = pending.pop()
+            if op == "neg":
+                starts[-1] = at
+                nodes[-1] = graph.add(op, nodes[-1], NONE, at, ends[-1], at)
+            else:
+                right = nodes.pop()
+                end = ends.pop()
+                starts.pop()
+                ends[-1] = end
+                nodes[-1] = graph.add(op, nodes[-1], right, starts[-1], end, at)
+
+
+_COMPARISONS = frozenset(op for op, precedence in BINARY.values() if precedence == COMPARISON)

@@ -1,0 +1,120 @@
+"""Arguments that are part of the program and not of its data: axes, shapes and indices.
+
+They are read from the text as literals, never computed, so that shapes are known before
+any number is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gradcheck.errors import LanguageError, Source
+
+_BLANK = re.compile(r"\s*")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?![\w.])")
+_WORD = re.compile(r"[^\W0-9]\w*")
+_WORDS: dict[str, Any] = {"None": None, "True": True, "False": False, "newaxis": None}
+
+
+def _skip(text: str, pos: int) -> int:
+    match = _BLANK.match(text, pos)
+    return match.end() if match else pos
+
+
+def value(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[Any, int]:
+    """Read an integer, a tuple of integers, True, False or None; return it and where it ends.
+
+    Raises:
+        LanguageError: if something else stands there.
+    """
+    text = source.text
+    pos = _skip(text, pos)
+    if text[pos : pos + 1] in ("(", "["):
+        close = ")" if text[pos] == "(" else "]"
+        parts: list[Any] = []
+        pos = _skip(text, pos + 1)
+        while text[pos : pos + 1] != close:
+            part, pos = _single(source, pos, names)
+            parts.append(part)
+            pos = _skip(text, pos)
+            if text[pos : pos + 1] == ",":
+                pos = _skip(text, pos + 1)
+            elif text[pos : pos + 1] != close:
+                raise LanguageError(f"expected `,` or `{close}`", source, (pos, pos + 1))
+        return tuple(parts), pos + 1
+    return _single(source, pos, names)
+
+
+def _single(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[Any, int]:
+    match = _INTEGER.match(source.text, pos)
+    if match:
+        return int(match[0]), match.end()
+    match = _WORD.match(source.text, pos)
+    if match and match[0] in names:
+        return names[match[0]], match.end()
+    if match and match[0] in _WORDS:
+        return _WORDS[match[0]], match.end()
+    raise LanguageError(
+        "expected a whole number here", source, (pos, pos + 1), "axes, shapes and indices are written out"
+    )
+
+
+def index(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[tuple[Any, ...], int]:
+    """Read what stands between [ and ]: integers, slices, `...` and None.
+
+    `pos` is just after the bracket. Returns the index as numpy takes it, and the place after
+    the closing bracket.
+    """
+    text = source.text
+    parts: list[Any] = []
+    opened = pos - 1
+    pos = _skip(text, pos)
+    bare = _WORD.match(text, pos)
+    if bare and bare[0] in names and text[bare.end() : bare.end() + 1] == "]":
+        return names[bare[0]], bare.end() + 1
+    while True:
+        if pos >= len(text):
+            raise LanguageError("this bracket is never closed", source, (opened, opened + 1), "add `]`")
+        if text.startswith("...", pos):
+            parts.append(Ellipsis)
+            pos += 3
+        else:
+            part, pos = _slice(source, pos, names)
+            parts.append(part)
+        pos = _skip(text, pos)
+        if text[pos : pos + 1] == "]":
+            return tuple(parts), pos + 1
+        if text[pos : pos + 1] != ",":
+            found = text[pos : pos + 1]
+            message = f"expected `,` or `]`, found `{found}`" if found else "this bracket is never closed"
+            raise LanguageError(message, source, (pos, pos + 1) if found else (opened, opened + 1))
+        pos = _skip(text, pos + 1)
+
+
+def _slice(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[Any, int]:
+    text = source.text
+    bounds: list[int | None] = []
+    while True:
+        pos = _skip(text, pos)
+        if text[pos : pos + 1] in (":", ",", "]"):
+            bound = None
+        else:
+            bound, pos = _single(source, pos, names)
+            pos = _skip(text, pos)
+            if bound is None and not bounds and text[pos : pos + 1] != ":":
+                return None, pos
+        bounds.append(bound)
+        if text[pos : pos + 1] != ":":
+            break
+        if len(bounds) == 3:
+            raise LanguageError("a slice has at most three parts", source, (pos, pos + 1))
+        pos += 1
+    if len(bounds) == 1:
+        if bounds[0] is None:
+            raise LanguageError("expected an index", source, (pos, pos + 1), "as in x[0] or x[1:3]")
+        return bounds[0], pos
+    if len(bounds) == 3 and bounds[2] == 0:
+        raise LanguageError("a slice cannot step by zero", source, (pos - 1, pos))
+    return slice(*bounds), pos

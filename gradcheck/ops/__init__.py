@@ -1,0 +1,26 @@
+"""The op table: calculus as data. A new op is a new row in one of the family files."""
+
+from __future__ import annotations
+
+from gradcheck.ops import activations, arithmetic, arrays, functions, piecewise
+from gradcheck.ops.op import Op
+
+OPS: dict[str, Op] = {
+    op.name: op
+    for family in (arithmetic, functions, piecewise, activations, arrays)
+    for op in family.OPS
+}
+
+FUNCTIONS: dict[str, Op] = {
+    spelling: op
+    for op in OPS.values()
+    if not op.internal
+    for spelling in (op.name, *op.aliases)
+}
+"""Every name that can be called in the language."""
+
+REDUCTIONS = {"max": "amax", "min": "amin"}
+"""Functions that mean a reduction when they get a single operand."""
+
+VARIADIC = frozenset({"max", "min", "concat"})
+"""Binary ops that accept more operands in the language, folded from the left."""

@@ -1,0 +1,26 @@
+"""Sums, products, quotients, powers and comparisons."""
+
+from __future__ import annotations
+
+from gradcheck.ops.op import Op
+
+OPS = [
+    Op("add", "x y", ("1", "1")),
+    Op("sub", "x y", ("1", "-1")),
+    Op("mul", "x y", ("y", "x")),
+    Op("div", "x y", ("1/y", "-out/y"), domain=("y != 0",)),
+    Op("neg", "x", ("-1",)),
+    Op("identity", "x", ("1",), internal=True),
+    # The two guards are what keeps x^2 at 0 and 0^y from turning into 0/0.
+    Op(
+        "pow", "x y",
+        ("where(y == 0, 0, y*x^(y - 1))", "where(x == 0, 0, out*log(x))"),
+        domain=("x > 0 or y integer, or x = 0 and y >= 0",),
+    ),
+    Op("inv", "x", ("-out^2",), form="1/x", domain=("x != 0",), aliases="reciprocal"),
+    Op("square", "x", ("2*x",), form="x*x"),
+    *(
+        Op(name, "x y", ("0", "0"), kink=("x - y",))
+        for name in ("lt", "le", "gt", "ge", "eq", "ne")
+    ),
+]  # fmt: skip

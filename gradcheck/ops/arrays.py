@@ -1,0 +1,122 @@
+"""Ops on whole arrays: products, reductions, and ops that only move elements.
+
+Rules speak of trailing axes; an operand that was broadcast gets its gradient summed back by
+backprop, so that no rule needs to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gradcheck.ops import shapes
+from gradcheck.ops.op import REQUIRED, Op
+
+REDUCE: Mapping[str, Any] = {"axis": None, "keepdims": False}
+OVER = "axis=axis, keepdims=keepdims"
+SAME = "axis=axis, keepdims=True"
+BACK = f"broadcast_like({{}}, x, {OVER})"
+"""A reduction's upstream gradient, spread over the elements that were reduced."""
+
+_TIES = f"(x == {BACK.format('out')})"
+_EXTREME = f"{BACK.format('g')}*{_TIES}/sum({_TIES}, {SAME})"
+
+
+def _spread(text: str) -> str:
+    return BACK.format(text)
+
+
+OPS = [
+    Op(
+        "matmul", "x y",
+        vjp={
+            "22": ("g @ y.mT", "x.mT @ g"),
+            "12": ("g @ y.mT", "outer(x, g)"),
+            "21": ("outer(g, y)", "g @ x"),
+            "11": ("g*y", "g*x"),
+        },
+        shape=shapes.matmul, aliases="dot",
+    ),
+    Op("outer", "x y", vjp=("g @ y", "x @ g"), shape=shapes.outer),
+    Op("sum", "x", vjp=(_spread("g"),), params=REDUCE, shape=shapes.reduction),
+    Op(
+        "prod", "x", vjp=(f"{_spread('g')}*prod_others(x, axis=axis)",),
+        params=REDUCE, shape=shapes.reduction,
+    ),
+    Op("amax", "x", vjp=(_EXTREME,), params=REDUCE, shape=shapes.nonempty_reduction),
+    Op("amin", "x", vjp=(_EXTREME,), params=REDUCE, shape=shapes.nonempty_reduction),
+    Op(
+        "mean", "x", vjp=(f"{_spread('g')}/count(x, axis=axis)",),
+        form=f"sum(x, {OVER})/count(x, axis=axis)", params=REDUCE, shape=shapes.nonempty_reduction,
+    ),
+    Op(
+        "var", "x",
+        vjp=(f"{_spread('g')}*2*(x - mean(x, {SAME}))/(count(x, axis=axis) - ddof)",),
+        form=f"sum((x - mean(x, {SAME}))^2, {OVER})/(count(x, axis=axis) - ddof)",
+        params={**REDUCE, "ddof": 0}, shape=shapes.nonempty_reduction,
+    ),
+    Op(
+        "std", "x",
+        vjp=(f"{_spread('g')}*(x - mean(x, {SAME}))/((count(x, axis=axis) - ddof)*{_spread('out')})",),
+        form=f"sqrt(var(x, {OVER}, ddof=ddof))",
+        params={**REDUCE, "ddof": 0}, shape=shapes.nonempty_reduction,
+    ),
+    Op(
+        "norm", "x",
+        vjp=(f"where({_spread('out')} == 0, 0, {_spread('g')}*x/{_spread('out')})",),
+        form=f"sqrt(sum(x^2, {OVER}))", params=REDUCE, shape=shapes.reduction,
+    ),
+    Op(
+        "logsumexp", "x", vjp=(f"{_spread('g')}*exp(x - {_spread('out')})",),
+        form=f"log(sum(exp(x), {OVER}))",
+        forward=f"amax(x, {OVER}) + log(sum(exp(x - amax(x, {SAME})), {OVER}))",
+        params=REDUCE, shape=shapes.nonempty_reduction,
+    ),
+    Op(
+        "softmax", "x", vjp=(f"out*(g - sum(g*out, {SAME}))",),
+        form=f"exp(x)/sum(exp(x), {SAME})",
+        forward=f"exp(x - amax(x, {SAME}))/sum(exp(x - amax(x, {SAME})), {SAME})",
+        params={"axis": -1}, shape=shapes.along,
+    ),
+    Op(
+        "log_softmax", "x", vjp=(f"g - exp(out)*sum(g, {SAME})",),
+        form=f"x - log(sum(exp(x), {SAME}))",
+        forward=f"x - amax(x, {SAME}) - log(sum(exp(x - amax(x, {SAME})), {SAME}))",
+        params={"axis": -1}, shape=shapes.along,
+    ),
+    Op(
+        "cumsum", "x", vjp=("reshape_like(flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis), x)",),
+        params={"axis": None}, shape=shapes.cumulative,
+    ),
+    Op(
+        "transpose", "x", vjp=("untranspose(g, axes=axes)",),
+        params={"axes": None}, shape=shapes.transpose,
+    ),
+    Op("mT", "x", vjp=("g.mT",), shape=shapes.matrix_transpose, internal=True),
+    Op(
+        "reshape", "x", vjp=("reshape_like(g, x)",),
+        params={"shape": REQUIRED}, shape=shapes.reshape,
+    ),
+    Op(
+        "concat", "x y", vjp=("head(g, x, axis=axis)", "tail(g, y, axis=axis)"),
+        params={"axis": 0}, shape=shapes.concat, aliases="concatenate",
+    ),
+    Op(
+        "getitem", "x", vjp=("put(g, x, index=index)",),
+        params={"index": REQUIRED}, shape=shapes.getitem, internal=True,
+    ),
+    *(
+        Op(name, args, params=params, internal=True, shape=shapes.along)
+        for name, args, params in [
+            ("count", "x", {"axis": None}),
+            ("broadcast_like", "g x", REDUCE),
+            ("prod_others", "x", {"axis": None}),
+            ("flip", "g", {"axis": None}),
+            ("untranspose", "g", {"axes": None}),
+            ("reshape_like", "g x", {}),
+            ("head", "g x", {"axis": 0}),
+            ("tail", "g y", {"axis": 0}),
+            ("put", "g x", {"index": REQUIRED}),
+        ]
+    ),
+]  # fmt: skip

@@ -1,0 +1,45 @@
+"""Smooth elementary and special functions."""
+
+from __future__ import annotations
+
+from gradcheck.ops.op import Op
+
+OPS = [
+    Op("exp", "x", ("out",)),
+    Op("log", "x", ("1/x",), domain=("x > 0",), aliases="ln"),
+    Op("log2", "x", ("1/(x*log(2))",), form="log(x)/log(2)", domain=("x > 0",)),
+    Op("log10", "x", ("1/(x*log(10))",), form="log(x)/log(10)", domain=("x > 0",)),
+    Op("log1p", "x", ("1/(1 + x)",), form="log(1 + x)", domain=("x > -1",)),
+    Op("expm1", "x", ("exp(x)",), form="exp(x) - 1"),
+    Op("sqrt", "x", ("1/(2*out)",), domain=("x >= 0",)),
+    Op("cbrt", "x", ("1/(3*out^2)",), form="sign(x)*abs(x)^(1/3)"),
+    Op(
+        "hypot", "x y", ("x/out", "y/out"),
+        form="sqrt(x^2 + y^2)",
+    ),
+    Op("sin", "x", ("cos(x)",)),
+    Op("cos", "x", ("-sin(x)",)),
+    Op("tan", "x", ("1 + out^2",)),
+    Op("sec", "x", ("out*tan(x)",), form="1/cos(x)"),
+    Op("csc", "x", ("-out*cot(x)",), form="1/sin(x)", domain=("sin(x) != 0",)),
+    Op("cot", "x", ("-(1 + out^2)",), form="cos(x)/sin(x)", domain=("sin(x) != 0",)),
+    Op("asin", "x", ("1/sqrt(1 - x^2)",), domain=("x >= -1", "x <= 1"), aliases="arcsin"),
+    Op("acos", "x", ("-1/sqrt(1 - x^2)",), domain=("x >= -1", "x <= 1"), aliases="arccos"),
+    Op("atan", "x", ("1/(1 + x^2)",), aliases="arctan"),
+    Op("atan2", "x y", ("y/(x^2 + y^2)", "-x/(x^2 + y^2)"), domain=("x^2 + y^2 != 0",), aliases="arctan2"),
+    Op("sinh", "x", ("cosh(x)",)),
+    Op("cosh", "x", ("sinh(x)",)),
+    Op("tanh", "x", ("1 - out^2",)),
+    Op("asinh", "x", ("1/sqrt(x^2 + 1)",), aliases="arcsinh"),
+    Op("acosh", "x", ("1/sqrt((x - 1)*(x + 1))",), domain=("x >= 1",), aliases="arccosh"),
+    Op("atanh", "x", ("1/(1 - x^2)",), domain=("x > -1", "x < 1"), aliases="arctanh"),
+    Op("erf", "x", ("2/sqrt(pi)*exp(-x^2)",)),
+    Op("erfc", "x", ("-2/sqrt(pi)*exp(-x^2)",)),
+    Op("gamma", "x", ("out*digamma(x)",), domain=("x > 0 or x not an integer",)),
+    Op("lgamma", "x", ("digamma(x)",), domain=("x > 0 or x not an integer",)),
+    Op("digamma", "x", ("polygamma(1, x)",), domain=("x > 0 or x not an integer",)),
+    Op(
+        "polygamma", "n x", ("0", "polygamma(n + 1, x)"),
+        domain=("n >= 0 and an integer", "x > 0 or x not an integer"),
+    ),
+]  # fmt: skip

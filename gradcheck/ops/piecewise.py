@@ -1,0 +1,42 @@
+"""Ops that choose between pieces: they bend (kink) or jump where the choice changes.
+
+Conventions at a tie, all of them valid subgradients: abs and relu take 0, max and min share
+the upstream gradient equally. The verdict never rests on them: a kink is judged by its
+one-sided slopes.
+"""
+
+from __future__ import annotations
+
+from gradcheck.ops.op import Op
+
+OPS = [
+    Op("abs", "x", ("sign(x)",), kink=("x",)),
+    Op("sign", "x", ("0",), kink=("x",)),
+    Op("step", "x", ("0",), kink=("x",), aliases="heaviside"),
+    Op("floor", "x", ("0",), kink=("x - round(x)",)),
+    Op("ceil", "x", ("0",), kink=("x - round(x)",)),
+    Op("round", "x", ("0",), kink=("x - floor(x) - 0.5",)),
+    Op(
+        "max", "x y",
+        ("where(x > y, 1, where(x == y, 0.5, 0))", "where(y > x, 1, where(x == y, 0.5, 0))"),
+        kink=("x - y",), aliases="maximum",
+    ),
+    Op(
+        "min", "x y",
+        ("where(x < y, 1, where(x == y, 0.5, 0))", "where(y < x, 1, where(x == y, 0.5, 0))"),
+        kink=("x - y",), aliases="minimum",
+    ),
+    Op(
+        "clip", "x lo hi",
+        (
+            "where(x > lo, 1, 0)*where(x < hi, 1, 0)",
+            "where(x < lo, 1, 0)*where(lo < hi, 1, 0)",
+            "where(max(x, lo) > hi, 1, 0)",
+        ),
+        form="min(max(x, lo), hi)", kink=("x - lo", "max(x, lo) - hi"), aliases="clamp",
+    ),
+    # `select` passes nothing at all, not a zero, to the branch that was not taken: a zero
+    # would meet the infinite slope of that branch and become NaN.
+    Op("where", "c x y", vjp=("0", "select(c, g)", "select(c == 0, g)")),
+    Op("select", "c g", internal=True),
+]  # fmt: skip

@@ -1,0 +1,217 @@
+"""The points at which to check: what the user gave, or small seeded ones inside the domain."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gradcheck import forward
+from gradcheck.errors import DomainError, PointError, Source, did_you_mean
+from gradcheck.graph import Graph
+from gradcheck.language.values import MAX_ELEMENTS, Shape, Value, parse_points
+from gradcheck.ops import OPS
+from gradcheck.systems.floats import FLOATS
+
+Point = dict[str, Any]
+"""Input name → float, or numpy array of float64."""
+
+WIDTHS = (3.0, 1.0, 10.0, 0.3, 100.0, 0.03, 1000.0)
+"""Ranges tried for a random point, the friendliest first."""
+
+TRIES = 40
+
+
+def read(texts: Iterable[str]) -> list[dict[str, Value]]:
+    """Read repeated --at options: later ones add variables to every point of the earlier ones.
+
+    Raises:
+        PointError: if two options give several points each, in different numbers, or the same
+            variable twice.
+    """
+    points: list[dict[str, Value]] = [{}]
+    for text in texts:
+        added = parse_points(Source(text, "--at"))
+        if len(points) == 1:
+            points = points * len(added)
+        elif len(added) == 1:
+            added = added * len(points)
+        if len(added) != len(points):
+            raise PointError(
+                f"{len(points)} points here and {len(added)} there", hint="give as many in each --at, or one"
+            )
+        for old, new in zip(points, added, strict=True):
+            for name in old.keys() & new.keys():
+                raise PointError(f"`{name}` is given twice", new[name].source, new[name].span)
+        points = [{**old, **new} for old, new in zip(points, added, strict=True)]
+    return points
+
+
+def check_names(graph: Graph, given: Mapping[str, Any]) -> None:
+    """Refuse names that the expression lacks, and variables that have no value."""
+    for name in given:
+        if name not in graph.inputs:
+            hint = did_you_mean(name, graph.inputs)
+            if name in graph.stages:
+                hint = "it is a stage, computed from the inputs"
+            value = given[name]
+            place = (value.source, value.span) if isinstance(value, Value) else (None, None)
+            raise PointError(f"the expression has no variable `{name}`", *place, hint)
+    for name, node in graph.inputs.items():
+        if name not in given:
+            raise PointError(
+                f"`{name}` has no value", graph.source, graph.span(node), f"add it to the point: --at {name}=…"
+            )
+
+
+def resolve(value: Value, name: str, seed: int) -> Any:
+    """Return the number or array that a value of --at stands for."""
+    if value.kind == "number":
+        return value.data
+    if value.kind == "file":
+        return _load(value)
+    import numpy as np
+
+    shape = value.shape or ()
+    if value.kind == "list":
+        return np.array(value.data, dtype=float).reshape(shape)
+    if value.kind in ("randn", "rand"):
+        generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        return generator.standard_normal(shape) if value.kind == "randn" else generator.random(shape)
+    if value.kind == "linspace":
+        return np.linspace(value.data[0], value.data[1], shape[0])
+    if value.kind == "arange":
+        return value.data[0] + value.data[1] * np.arange(shape[0], dtype=float)
+    if value.kind == "eye":
+        return np.eye(*shape)
+    return np.zeros(shape) if value.kind == "zeros" else np.ones(shape)
+
+
+def _load(value: Value) -> Any:
+    """Load an array of numbers from a .npy or .npz file; nothing in it is ever executed."""
+    path, _, key = value.data.rpartition(":") if ".npz:" in value.data else (value.data, "", "")
+
+    def refuse(message: str, hint: str | None = None) -> PointError:
+        return PointError(message, value.source, value.span, hint)
+
+    if not os.path.isfile(path):
+        raise refuse(f"there is no file `{path}`")
+    if os.path.getsize(path) > 8 * MAX_ELEMENTS + 4096:
+        raise refuse(f"`{path}` has {os.path.getsize(path):,} bytes", f"the limit is {8 * MAX_ELEMENTS:,}")
+    import zipfile
+
+    import numpy as np
+
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = [n.removesuffix(".npy") for n in archive.namelist()]
+                if key not in names:
+                    raise refuse(
+                        f"`{path}` has no array `{key}`" if key else f"`{path}` holds several arrays",
+                        f"choose one: {path}:{names[0] if names else ''} (it has {', '.join(names[:8])})",
+                    )
+                if archive.getinfo(f"{key}.npy").file_size > 8 * MAX_ELEMENTS + 4096:
+                    raise refuse(f"`{key}` in `{path}` is too large", f"the limit is {MAX_ELEMENTS:,} numbers")
+            with np.load(path, allow_pickle=False) as loaded:
+                array = loaded[key]
+        else:
+            with open(path, "rb") as file:
+                if file.read(6) != b"\x93NUMPY":
+                    raise refuse(f"`{path}` is not a .npy file", "save it with numpy.save; pickles are not read")
+            array = np.load(path, allow_pickle=False)
+    except PointError:
+        raise
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+        hint = "it holds Python objects, which would have to be executed" if "pickle" in str(error) else None
+        raise refuse(f"`{path}` cannot be read as an array of numbers", hint) from None
+    if array.dtype.kind not in "biuf":
+        raise refuse(f"`{path}` holds {array.dtype}, not real numbers")
+    array = np.asarray(array, dtype=float)
+    if not np.all(np.isfinite(array)):
+        index = [int(k) for k in np.argwhere(~np.isfinite(array))[0]]
+        raise refuse(f"element {index} of `{path}` is not finite")
+    return array if array.shape else float(array)
+
+
+def element_name(name: str, index: tuple[int, ...]) -> str:
+    """Return how an element of an input is called: W[0,2], or just x for a scalar."""
+    return f"{name}[{','.join(map(str, index))}]" if index else name
+
+
+def shape_of(value: Any) -> Shape:
+    """Return the shape of an unresolved or resolved value; () for a number."""
+    return tuple(getattr(value, "shape", None) or ())
+
+
+def sample(graph: Graph, count: int, seed: int, fixed: Point | None = None) -> list[Point]:
+    """Choose points with one short decimal a variable, inside the domain and away from kinks.
+
+    Deterministic for a seed. Values within one point are distinct, so that exchanged gradients
+    cannot hide.
+
+    Raises:
+        DomainError: if no such point is found.
+    """
+    generator = random.Random(seed)
+    names = list(graph.inputs)
+    found: list[Point] = []
+    problem: DomainError | None = None
+    for width in WIDTHS:
+        for only_positive in (False, True):
+            for _ in range(TRIES):
+                point = _draw(generator, names, width, only_positive)
+                try:
+                    values = forward.run(graph, point, arrays=False).values
+                except DomainError as error:
+                    problem = error
+                    continue
+                if point not in found and not kinks(graph, FLOATS, values):
+                    found.append(point)
+                if len(found) == count or (found and not names):
+                    return found
+    if found:
+        return found
+    if problem is not None:
+        raise DomainError(
+            f"no point found: {problem.message}", problem.source, problem.span, "choose one with --at"
+        )
+    raise DomainError("every point tried lies on a kink", hint="choose one with --at")
+
+
+def _draw(generator: random.Random, names: Sequence[str], width: float, only_positive: bool) -> Point:
+    digits = max(0, 1 - math.floor(math.log10(width / 3)))
+    steps = round(width * 10**digits)
+    point: Point = {}
+    for name in names:
+        taken = set(point.values())
+        for _ in range(100):
+            k = generator.randint(1, steps)
+            value = round((k if only_positive or generator.random() < 0.6 else -k) / 10**digits, digits)
+            if value not in taken:
+                break
+        point[name] = value
+    return point
+
+
+def kinks(graph: Graph, system: Any, values: list[Any]) -> list[int]:
+    """Return the gates whose operands lie exactly on a kink of their op."""
+    found = []
+    compiled: dict[str, Any] = {}
+    for node in graph.gates:
+        op = graph.ops[node]
+        row = OPS[op]
+        if not row.kink:
+            continue
+        if op not in compiled:
+            compiled[op] = system.compile(row.kink, (*row.args, "out"))
+        try:
+            edges = compiled[op](*[values[k] for k in graph.operands(node)], values[node])
+        except (ArithmeticError, ValueError):
+            continue
+        if any(edge == 0 for edge in edges):
+            found.append(node)
+    return found

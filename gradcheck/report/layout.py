@@ -1,0 +1,237 @@
+"""The report as lines of styled text, laid out once for every kind of screen.
+
+The layout depends on the width alone, never on colour or on whether a person watches, so a
+piped report and a terminal's are the same. Numbers and names are never cut: a table that does
+not fit becomes one block a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradcheck.compare import AGREE, DISAGREE, SEVERITY
+from gradcheck.errors import display_width, visible
+from gradcheck.ops.shapes import show
+from gradcheck.results import Check, Gradient, Report
+
+Segment = tuple[str, str]
+"""Text and its style: a verdict's name, `head`, `dim`, `value`, or nothing."""
+
+Line = list[Segment]
+
+TITLES = {"backprop": "backprop", "symbolic": "SymPy", "finite_difference": "finite difference"}
+
+EVERY = 24
+"""Numbers up to which each gets a row; beyond, each input shows its worst."""
+
+
+def lines(report: Report, width: int, replay: Sequence[str] = ()) -> list[Line]:
+    """Return the whole report.
+
+    Args:
+        report: what to show.
+        width: columns of the screen.
+        replay: a command for each check that repeats it, shown for chosen points.
+    """
+    result: list[Line] = []
+    if replay:
+        plural = "" if len(report.checks) == 1 else "s"
+        result += [[(f"{len(report.checks)} point{plural} chosen inside the domain, seed {report.seed}", "dim")], []]
+    for k, check in enumerate(report.checks):
+        result += _check(report, check, width)
+        if replay:
+            result.append([(f"  replay: {visible(replay[k])}", "dim")])
+        result.append([])
+    return [*result, *_fold([(_summary(report), report.verdict)], width, 0)]
+
+
+def _check(report: Report, check: Check, width: int) -> list[Line]:
+    result = _fold(_title(check), width, 4)
+    if check.shape:
+        note = f"the output is {show(check.shape)}: this is the gradient of the sum of its elements"
+        result += _fold([(f"  {note}", "dim")], width, 2)
+    for name, value, gradient in check.stages:
+        text = f"  {visible(name)} = {number(value)}    d/d{visible(name)} = {number(gradient)}"
+        result.append([(text, "dim")])
+    rows = _chosen(check)
+    forms = not any(g.index for g in rows) and any(g.formula for g in rows)
+    wide = _grid(report, rows, forms) if rows else []
+    if forms and _width(wide) > width:
+        wide = _grid(report, rows, False)
+        forms = False
+    if _width(wide) <= width:
+        result += wide
+    else:
+        for row in rows:
+            result += _stacked(report, row)
+    if not forms:
+        for g in rows:
+            if g.formula is not None:
+                result += _fold([(f"  d/d{visible(g.name)} = {visible(g.formula)}", "")], width, 6)
+    result += _counts(check, rows)
+    for g in sorted(rows, key=lambda g: -SEVERITY.index(g.verdict)):
+        if g.reason:
+            result += _fold([(f"  {visible(g.name)}: ", ""), (g.verdict, g.verdict), (f": {visible(g.reason)}", "")], width, 6)
+    return result
+
+
+def _title(check: Check) -> Line:
+    text = " ".join(visible(check.source.strip().replace("\n", "; ")).split())
+    text = text if len(text) <= 300 else text[:299] + "…"
+    small = {name: v for name, v in check.point.items() if isinstance(v, float)}
+    shown = ", ".join(f"{visible(name)} = {number(v)}" for name, v in list(small.items())[:12])
+    arrays = ", ".join(visible(name) for name in check.point if name not in small)
+    shown += (", " if shown and arrays else "") + (f"arrays {arrays}" if arrays else "")
+    return [(text, "head"), (" = ", ""), (number(check.value), "value"), (f"   at {shown}" if shown else "", "")]
+
+
+def _chosen(check: Check) -> list[Gradient]:
+    """Return the rows to show: all, or for large arrays the worst of each input."""
+    if len(check.gradients) <= EVERY:
+        return check.gradients
+    rows: list[Gradient] = []
+    for name in dict.fromkeys(g.input for g in check.gradients):
+        mine = [g for g in check.gradients if g.input == name]
+        bad = [g for g in mine if g.verdict == DISAGREE][:5]
+        rows += bad or [max(mine, key=lambda g: (SEVERITY.index(g.verdict), g.caught or 0.0))]
+    return rows
+
+
+def _counts(check: Check, rows: list[Gradient]) -> list[Line]:
+    if len(rows) == len(check.gradients):
+        return []
+    result: list[Line] = []
+    for name in dict.fromkeys(g.input for g in check.gradients):
+        words = [g.verdict for g in check.gradients if g.input == name]
+        counts = ", ".join(f"{words.count(w)} {w}" for w in reversed(SEVERITY) if w in words)
+        result.append([(f"  {visible(name)}: {len(words)} numbers: {counts}", "dim")])
+    return result
+
+
+def _cells(report: Report, g: Gradient, full: bool) -> list[Segment]:
+    cells = [(visible(g.name), "head"), (number(g.at), "")]
+    for engine in report.engines:
+        if engine == "finite_difference":
+            cells.append((_with_bar(g, full), ""))
+        else:
+            cells.append((number(getattr(g, engine), full), ""))
+    if any(x.claimed is not None for c in report.checks for x in c.gradients):
+        cells.append((number(g.claimed, full), ""))
+    return [*cells, (g.verdict, g.verdict)]
+
+
+def _headings(report: Report) -> list[str]:
+    claimed = any(x.claimed is not None for c in report.checks for x in c.gradients)
+    return ["input", "value", *(TITLES[e] for e in report.engines), *(["claimed"] if claimed else []), "verdict"]
+
+
+def _grid(report: Report, rows: list[Gradient], forms: bool) -> list[Line]:
+    table = [[(text, "dim") for text in _headings(report)]]
+    full = any(g.verdict == DISAGREE for g in rows)
+    table += [_cells(report, g, full) for g in rows]
+    if forms:
+        table[0].append(("closed form", "dim"))
+        for cells, g in zip(table[1:], rows, strict=True):
+            cells.append((visible(g.formula or ""), ""))
+    widths = [max(display_width(row[k][0]) for row in table) for k in range(len(table[0]))]
+    words = {0, len(_headings(report)) - 1, len(_headings(report))}
+    result: list[Line] = []
+    for n, row in enumerate(table):
+        line: Line = [("  ", "")]
+        for k, (text, style) in enumerate(row):
+            pad = " " * (widths[k] - display_width(text))
+            line += [(text, style), (pad, "")] if k in words else [(pad, ""), (text, style)]
+            line.append(("  ", ""))
+        result.append(_trimmed(line))
+        if n == 0:
+            result.append([("  " + "  ".join("─" * w for w in widths), "dim")])
+    return result
+
+
+def _trimmed(line: Line) -> Line:
+    while line and not line[-1][0].strip():
+        line.pop()
+    return line
+
+
+def _stacked(report: Report, g: Gradient) -> list[Line]:
+    cells = _cells(report, g, g.verdict == DISAGREE)
+    result: list[Line] = [[("  ", ""), cells[0], (" = ", ""), cells[1]]]
+    for heading, cell in zip(_headings(report)[2:], cells[2:], strict=True):
+        result.append([(f"    {heading:<18} ", "dim"), cell])
+    return result
+
+
+def _with_bar(g: Gradient, full: bool) -> str:
+    if g.finite_difference is None:
+        return "-"
+    if g.error_bound is None:
+        return number(g.finite_difference, full)
+    return f"{number(g.finite_difference, full)} ± {g.error_bound:.1g}"
+
+
+def number(value: float | None, full: bool = False) -> str:
+    """Return a number as text: short if it is short, else ten digits (all of them with `full`)."""
+    if value is None:
+        return "-"
+    if value == 0:
+        return "0"
+    text = repr(value)
+    text = text[:-2] if text.endswith(".0") else text
+    return text if full or len(text) <= 12 else f"{value:.10g}"
+
+
+def _summary(report: Report) -> str:
+    words = report.words
+    count, spots = len(words), len(report.checks)
+    methods = [TITLES[e] + ("s" if e == "finite_difference" else "") for e in report.engines]
+    by = f"{', '.join(methods[:-1])} and {methods[-1]}" if len(methods) > 1 else methods[0]
+    said = ", ".join(f"{words.count(w)} {w}" for w in reversed(SEVERITY) if w in words) or "nothing to check"
+    text = (
+        f"Checked {count} gradient{'' if count == 1 else 's'} at {spots} point{'' if spots == 1 else 's'} by {by}: {said}."
+    )
+    missing = _not_covered(report)
+    if missing:
+        text += f" {missing}"
+    if report.caught is not None and AGREE in words:
+        text += f" A relative error of {report.caught:.1g} would have shown."
+    return f"{text} Exit status {report.exit_code}."
+
+
+def _not_covered(report: Report) -> str:
+    notes = []
+    for engine in report.engines:
+        values = [getattr(g, engine) for c in report.checks for g in c.gradients]
+        covered = sum(v is not None for v in values)
+        if covered < len(values):
+            notes.append(f"{TITLES[engine]} gave {covered:,} of {len(values):,}")
+    return f"{'; '.join(notes)}." if notes else ""
+
+
+def _width(table: list[Line]) -> int:
+    return max((display_width("".join(text for text, _ in line)) for line in table), default=0)
+
+
+def _fold(line: Line, width: int, indent: int) -> list[Line]:
+    """Break a line at blanks; a word longer than the screen stays whole."""
+    result: list[Line] = [[]]
+    used = 0
+    for text, style in line:
+        for part in _words(text):
+            if used + display_width(part.rstrip()) > width and used > indent:
+                result.append([(" " * indent, "")])
+                used, part = indent, part.lstrip()
+            result[-1].append((part, style))
+            used += display_width(part)
+    return [_trimmed(one) for one in result]
+
+
+def _words(text: str) -> list[str]:
+    parts: list[str] = []
+    word = ""
+    for character in text:
+        word += character
+        if character == " " and word.strip():
+            parts.append(word)
+            word = ""
+    return [*parts, word] if word else parts

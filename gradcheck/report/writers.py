@@ -1,0 +1,56 @@
+"""Where lines go: a pipe gets their text, a terminal gets them through rich.
+
+rich decides about colours (NO_COLOR, TERM, old Windows consoles); it is not loaded for a pipe,
+where it would double the time of a small check.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import IO
+
+from gradcheck.report.layout import Line
+from gradcheck.results import Report
+
+STYLES = {
+    "head": "bold",
+    "dim": "dim",
+    "value": "bold",
+    "agree": "green",
+    "kink": "yellow",
+    "lossy": "yellow",
+    "not_exercised": "yellow",
+    "inconclusive": "magenta",
+    "disagree": "bold red",
+}
+
+ASCII = str.maketrans({"─": "-", "±": "+/-", "…": "..."})
+
+
+def plain(lines: list[Line], stream: IO[str]) -> None:
+    """Write lines without colour; in ASCII where the stream can hold no more."""
+    text = "".join("".join(part for part, _ in line) + "\n" for line in lines)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        text = text.translate(ASCII).encode("ascii", "backslashreplace").decode("ascii")
+    stream.write(text)
+
+
+def terminal(lines: list[Line], stream: IO[str]) -> None:
+    """Write lines to a terminal, styled; text is never read as markup."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    if (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") not in ("utf8", "utf16"):
+        plain(lines, stream)
+        return
+    for line in lines:
+        console.print(Text.assemble(*((part, STYLES.get(style, "")) for part, style in line)))
+
+
+def as_json(report: Report) -> str:
+    """Return the report as one line of JSON text."""
+    return json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False) + "\n"

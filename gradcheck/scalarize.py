@@ -1,0 +1,151 @@
+"""An array graph written out as a graph of single numbers, one gate an element.
+
+Array ops disappear here by their definitions, so that the engines that know only calculus of
+single numbers (SymPy, high-precision differences) check every array rule from outside.
+Sums become balanced trees: changing one element changes only logarithmically many gates.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gradcheck.errors import SizeError
+from gradcheck.graph import Graph, Params
+from gradcheck.ops import OPS
+from gradcheck.ops.shapes import Shape
+from gradcheck.points import element_name
+from gradcheck.systems.structural import MOVES, _normal
+from gradcheck.systems.system import System
+
+MAX_GATES = 400_000
+"""Single-number gates that the exact engines will write out."""
+
+Span = tuple[int, int, int]
+
+
+def scalarize(graph: Graph, shapes: Mapping[str, Shape]) -> tuple[Graph, dict[str, list[int]]]:
+    """Write `graph` out for inputs of the given `shapes`.
+
+    Returns the graph of single numbers, whose output is the sum of the output's elements, and
+    for each input the nodes of its elements in row-major order.
+
+    Raises:
+        SizeError: if that takes more than MAX_GATES gates.
+    """
+    builder = _Builder(graph)
+    values: list[Any] = [None] * len(graph)
+    elements: dict[str, list[int]] = {}
+    for name, node in graph.inputs.items():
+        span = (graph.start[node], graph.end[node], graph.at[node])
+        shape = shapes[name]
+        ids = [builder.result.input(element_name(name, k), span) for k in np.ndindex(shape)]
+        elements[name] = ids
+        values[node] = np.array(ids, dtype=np.int64).reshape(shape)
+    for node, text in graph.constants.items():
+        values[node] = np.array(builder.constant(text), dtype=np.int64)
+    for node in graph.gates:
+        builder.span = (graph.start[node], graph.end[node], graph.at[node])
+        function = builder.system.function(graph.ops[node], graph.params.get(node, ()))
+        values[node] = np.asarray(function(*[values[k] for k in graph.operands(node)]))
+    builder.span = (graph.start[graph.output], graph.end[graph.output], graph.at[graph.output])
+    total = builder.system.function("sum", (("axis", None), ("keepdims", False)))(values[graph.output])
+    builder.result.output = int(total)
+    return builder.result, elements
+
+
+class _Tracing(System):
+    """The system whose numbers are nodes of a graph under construction."""
+
+    def __init__(self, builder: _Builder) -> None:
+        super().__init__("graph", builder.natives(), builder.constant, inline={})
+        self.builder = builder
+
+    def function(self, op: str, params: Params = ()) -> Callable[..., Any]:
+        if op not in self.natives and OPS[op].elementwise:
+            return lambda *x: self.builder.elementwise(op, *x)
+        return super().function(op, params)
+
+
+class _Builder:
+    def __init__(self, graph: Graph) -> None:
+        self.result = Graph(graph.source)
+        self.span: Span = (0, 0, 0)
+        self.constants: dict[str, int] = {}
+        self.system = _Tracing(self)
+
+    def constant(self, text: str) -> int:
+        node = self.constants.get(text)
+        if node is None:
+            node = self.constants[text] = self.result.constant(text, self.span)
+        return node
+
+    def gate(self, op: str, *operands: int) -> int:
+        if len(self.result) >= MAX_GATES:
+            raise SizeError(
+                f"written out element by element, this takes more than {MAX_GATES:,} gates",
+                self.result.source, (self.span[0], self.span[1]),
+                "give smaller arrays: a rule that is right for 5×10 is right for 500×1000",
+            )  # fmt: skip
+        return self.result.gate(op, [int(k) for k in operands], (), self.span)
+
+    def elementwise(self, op: str, *operands: Any) -> Any:
+        arrays = np.broadcast_arrays(*operands)
+        flat = [self.gate(op, *row) for row in zip(*(a.ravel() for a in arrays), strict=True)]
+        return np.array(flat, dtype=np.int64).reshape(arrays[0].shape)
+
+    def tree(self, op: str, nodes: list[int], empty: str) -> int:
+        """Combine nodes pairwise, level by level."""
+        if not nodes:
+            return self.constant(empty)
+        while len(nodes) > 1:
+            pairs = [self.gate(op, *nodes[k : k + 2]) for k in range(0, len(nodes) - 1, 2)]
+            nodes = pairs + nodes[len(nodes) & ~1 :]
+        return nodes[0]
+
+    def reduction(self, op: str, empty: str) -> Callable[..., Any]:
+        def reduce(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+            x = np.asarray(x)
+            axes = _normal(x, axis)
+            kept = [n for k, n in enumerate(x.shape) if k not in axes]
+            moved = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim)).reshape(*kept, -1)
+            flat = [
+                self.tree(op, moved[k].tolist(), empty) for k in itertools.product(*map(range, kept))
+            ]
+            shape = [1 if k in axes else n for k, n in enumerate(x.shape)] if keepdims else kept
+            return np.array(flat, dtype=np.int64).reshape(shape)
+
+        return reduce
+
+    def matmul(self, x: Any, y: Any) -> Any:
+        left = x[None, :] if x.ndim == 1 else x
+        right = y[:, None] if y.ndim == 1 else y
+        products = self.elementwise("mul", left[..., :, :, None], right[..., None, :, :])
+        total = self.reduction("add", "0")(products, axis=-2)
+        if x.ndim == 1:
+            total = total[..., 0, :]
+        return total[..., 0] if y.ndim == 1 else total
+
+    def cumsum(self, x: Any, axis: int | None = None) -> Any:
+        x = np.ravel(x) if axis is None else np.moveaxis(x, axis, 0)
+        rows = list(x[:1])
+        for row in x[1:]:
+            rows.append(self.elementwise("add", rows[-1], row))
+        result = np.array(rows, dtype=np.int64).reshape(x.shape)
+        return result if axis is None else np.moveaxis(result, 0, axis)
+
+    def natives(self) -> dict[str, Callable[..., Any]]:
+        return {
+            **MOVES,
+            "count": lambda x, axis=None: np.array(self.constant(str(MOVES["count"](x, axis=axis)))),
+            "sum": self.reduction("add", "0"),
+            "prod": self.reduction("mul", "1"),
+            "amax": self.reduction("max", "0"),
+            "amin": self.reduction("min", "0"),
+            "matmul": self.matmul,
+            "outer": lambda x, y: self.elementwise("mul", x[:, None], y[None, :]),
+            "cumsum": self.cumsum,
+        }

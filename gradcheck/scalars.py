@@ -1,0 +1,55 @@
+"""A graph of single numbers at one point: plain Python floats, no numpy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradcheck import forward, points
+from gradcheck.engines.backprop import backprop
+from gradcheck.exact import Exact
+from gradcheck.graph import evaluate
+
+if TYPE_CHECKING:
+    from gradcheck.checking import Claim
+
+
+class ScalarPoint:
+    """The point and what backprop says there, for `grading.Grading`."""
+
+    def __init__(self, graph: Graph, point: points.Point) -> None:
+        self.graph = graph
+        self.point = point
+        self.forward = forward.run(graph, point, arrays=False)
+        self.values = self.forward.values
+        self.shape: tuple[int, ...] = ()
+        self.value = float(self.values[graph.output])
+        self.scalar = graph
+        self.flat_inputs = {name: float(x) for name, x in point.items()}
+        self.flat_values = self.values
+
+    def gradients(self) -> list[Any]:
+        """Backprop's float64 gradient of each node."""
+        return backprop(self.graph, self.forward.system, self.values, 1.0)
+
+    def exact_gradients(self, exact: Exact) -> list[Any]:
+        """The same rules in the precision of `exact`."""
+        return exact.backprop()
+
+    def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
+        """Return (index, node of the scalar graph, value) for each element of an input."""
+        return [((), self.graph.inputs[name], self.flat_inputs[name])]
+
+    def flat(self, gradients: list[Any], name: str, zero: Any) -> list[Any]:
+        """Return the gradient of an input, element by element; `zero` where nothing flows."""
+        found = gradients[self.graph.inputs[name]]
+        return [zero if found is None else found]
+
+    def claim(self, claim: Claim, exact: Exact) -> tuple[list[float], list[Any]]:
+        """Return the claimed gradient's elements, in float64 and in high precision."""
+        nodes = {**self.graph.inputs, **self.graph.stages}
+        used = claim.graph.inputs
+        values, _ = evaluate(claim.graph, self.forward.system, {n: self.values[nodes[n]] for n in used})
+        rough = float(values[claim.graph.output])
+        with exact.system.active():
+            sharp, _ = evaluate(claim.graph, exact.reading(exact.system), {n: exact.values[nodes[n]] for n in used})
+        return [rough], [sharp[claim.graph.output]]

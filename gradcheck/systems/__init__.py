@@ -1,0 +1,1 @@
+"""Number systems: float64, decimals, multiple precision, arrays of each, and graph building."""

@@ -1,0 +1,131 @@
+"""Functions that move, add up or select elements, for numpy arrays of any kind of number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcheck.systems.system import Function
+
+Array = Any
+
+
+def _normal(x: Array, axis: Any) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(np.ndim(x)))
+    return tuple(a % max(np.ndim(x), 1) for a in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def broadcast_like(g: Array, x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """Undo a reduction's shape: give every reduced element its group's value."""
+    g = np.asanyarray(g)
+    if not keepdims:
+        g = g.reshape([1 if k in _normal(x, axis) else n for k, n in enumerate(np.shape(x))])
+    return g * np.ones(np.shape(x), dtype=int)
+
+
+def count(x: Array, *, axis: Any = None) -> int:
+    """Return how many elements each group of a reduction has."""
+    shape = np.shape(x)
+    return int(np.prod([shape[k] for k in _normal(x, axis)], dtype=int))
+
+
+def prod_others(x: Array, *, axis: Any = None) -> Array:
+    """For each element, the product of the others in its group; right at zeros too."""
+    axes = _normal(x, axis)
+    moved = np.moveaxis(np.asarray(x), axes, range(len(axes)))
+    flat = moved.reshape(-1, *moved.shape[len(axes) :])
+    result = np.empty_like(flat)
+    running = np.ones(flat.shape[1:], dtype=int) * (flat[0] * 0 + 1) if len(flat) else 1
+    for k in range(len(flat)):
+        result[k] = running
+        running = running * flat[k]
+    running = flat[0] * 0 + 1 if len(flat) else 1
+    for k in reversed(range(len(flat))):
+        result[k] = result[k] * running
+        running = running * flat[k]
+    return np.moveaxis(result.reshape(moved.shape), range(len(axes)), axes)
+
+
+def flip(g: Array, *, axis: Any = None) -> Array:
+    """Reverse along an axis; without one, a flattened array."""
+    return np.flip(g, axis)
+
+
+def untranspose(g: Array, *, axes: Any = None) -> Array:
+    """Undo a transpose."""
+    return np.transpose(g, None if axes is None else np.argsort([a % len(axes) for a in axes]))
+
+
+def put(g: Array, x: Array, *, index: Any) -> Array:
+    """Return zeros like x with g at `index`."""
+    g = np.asanyarray(g)
+    result = np.zeros(np.shape(x), dtype=g.dtype)
+    result[index] = g
+    return result
+
+
+def head(g: Array, x: Array, *, axis: int = 0) -> Array:
+    """The part of a concatenation's gradient that belongs to its first operand."""
+    return np.split(g, [np.shape(x)[axis]], axis=axis)[0]
+
+
+def tail(g: Array, y: Array, *, axis: int = 0) -> Array:
+    """The part of a concatenation's gradient that belongs to its second operand."""
+    return np.split(g, [np.shape(g)[axis] - np.shape(y)[axis]], axis=axis)[1]
+
+
+MOVES: dict[str, Function] = {
+    "transpose": lambda x, axes=None: np.transpose(x, axes),
+    "mT": lambda x: np.swapaxes(x, -1, -2),
+    "reshape": lambda x, shape: np.reshape(x, shape),
+    "getitem": lambda x, index: np.asanyarray(x)[index],
+    "concat": lambda x, y, axis=0: np.concatenate([x, y], axis),
+    "count": count,
+    "identity": lambda x: x,
+}
+"""Ops that need no arithmetic; they work on arrays of node numbers as well."""
+
+NATIVES: dict[str, Function] = {
+    **MOVES,
+    "matmul": np.matmul,
+    "outer": lambda x, y: np.asanyarray(x)[:, None] * np.asanyarray(y)[None, :],
+    "sum": lambda x, axis=None, keepdims=False: np.sum(x, axis=axis, keepdims=keepdims),
+    "prod": lambda x, axis=None, keepdims=False: np.prod(x, axis=axis, keepdims=keepdims),
+    "amax": lambda x, axis=None, keepdims=False: np.max(x, axis=axis, keepdims=keepdims),
+    "amin": lambda x, axis=None, keepdims=False: np.min(x, axis=axis, keepdims=keepdims),
+    "cumsum": lambda x, axis=None: np.cumsum(x, axis=axis),
+    "broadcast_like": broadcast_like,
+    "prod_others": prod_others,
+    "flip": flip,
+    "untranspose": untranspose,
+    "reshape_like": lambda g, x: np.reshape(g, np.shape(x)),
+    "head": head,
+    "tail": tail,
+    "put": put,
+}
+
+
+def select(c: Array, g: Array) -> Array:
+    """Let g through where c holds, and nothing elsewhere (a masked element, not a zero)."""
+    c, g = np.broadcast_arrays(np.asarray(c).astype(bool), np.asanyarray(g))
+    return np.ma.MaskedArray(np.ma.filled(g, 0), mask=~c | np.ma.getmaskarray(g))
+
+
+def accumulate(total: Array | None, contribution: Array, operand: Array) -> Array:
+    """Add a contribution to a gradient, summed over the axes that were broadcast."""
+    shape = np.shape(operand)
+    extra = np.ndim(contribution) - len(shape)
+    if extra > 0:
+        contribution = contribution.sum(axis=tuple(range(extra)))
+    stretched = tuple(k for k, n in enumerate(shape) if n == 1 and np.shape(contribution)[k] != 1)
+    if stretched:
+        contribution = contribution.sum(axis=stretched, keepdims=True)
+    if np.shape(contribution) != shape:
+        contribution = contribution * np.ones(shape, dtype=int)
+    if total is None:
+        return contribution
+    mask = np.ma.getmaskarray(total) & np.ma.getmaskarray(contribution)
+    added = np.ma.filled(total, 0) + np.ma.filled(contribution, 0)
+    return np.ma.MaskedArray(added, mask=mask) if mask.any() else added

@@ -1,0 +1,66 @@
+"""SymPy expressions as a number system: the ops by SymPy's own functions, nothing of our rules."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import sympy
+
+from gradcheck.systems.system import OPERATORS, Function, System
+
+
+def _compare(relation: Any) -> Function:
+    return lambda x, y: sympy.Piecewise((1, relation(x, y)), (0, True))
+
+
+def _where(c: Any, x: Any, y: Any) -> Any:
+    if isinstance(c, sympy.Piecewise) and len(c.args) == 2 and c.args[0][0] == 1 and c.args[1][0] == 0:
+        return sympy.Piecewise((x, c.args[0][1]), (y, True))
+    return sympy.Piecewise((x, sympy.Ne(c, 0)), (y, True))
+
+
+def _constant(text: str) -> Any:
+    if text in ("pi", "e"):
+        return sympy.pi if text == "pi" else sympy.E
+    return sympy.Rational(text)
+
+
+NATIVES: dict[str, Function] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "neg": operator.neg,
+    "pow": operator.pow,
+    "identity": lambda x: x,
+    "sign": sympy.sign,
+    "abs": sympy.Abs,
+    "step": lambda x: sympy.Heaviside(x, 0),
+    "floor": sympy.floor,
+    "ceil": sympy.ceiling,
+    "round": lambda x: sympy.floor(x + sympy.S.Half),
+    "max": sympy.Max,
+    "min": sympy.Min,
+    "where": _where,
+    "select": lambda c, g: _where(c, g, sympy.S.Zero),
+    "cbrt": lambda x: sympy.sign(x) * sympy.Abs(x) ** sympy.Rational(1, 3),
+    "lgamma": sympy.loggamma,
+    "digamma": sympy.digamma,
+    "lt": _compare(sympy.Lt),
+    "le": _compare(sympy.Le),
+    "gt": _compare(sympy.Gt),
+    "ge": _compare(sympy.Ge),
+    "eq": _compare(sympy.Eq),
+    "ne": _compare(sympy.Ne),
+    **{
+        name: getattr(sympy, name)
+        for name in (
+            "exp", "log", "sqrt", "sin", "cos", "tan", "sec", "csc", "cot",
+            "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
+            "erf", "erfc", "gamma", "polygamma",
+        )
+    },
+}  # fmt: skip
+
+SYMBOLS = System("SymPy", NATIVES, _constant, inline={**OPERATORS, "div": "({0} / {1})"})
