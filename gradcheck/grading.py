@@ -75,7 +75,7 @@ class Grading:
         sharp = place.flat(self.sharp, name, zero)
         claim = self.job.claims.get(name)
         claimed = place.claim(claim, self.exact) if claim is not None else None
-        rows = []
+        rows, worn = [], self._worn_value()
         for k, (index, node, value) in enumerate(place.elements(name)):
             back = Answer(rough[k], sharp[k]) if "backprop" in self.engines else None
             symbolic = self._symbolic_answer(node)
@@ -86,6 +86,8 @@ class Grading:
                 graded, others = symbolic or Answer(math.nan, self.exact.system.nan), [None]
             scale = self.largest / (abs(value) or 1.0)
             verdict = compare.judge(graded, others[0], slope, scale)
+            if graded is back and verdict.word == compare.AGREE and worn is not None:
+                verdict = worn
             if typed is not None and verdict.word == compare.DISAGREE and claim is not None:
                 verdict = self._second_reading(claim, typed, k, node, verdict)
             verdict = self._explained(verdict, graded is back, node, slope, rough[k])
@@ -193,6 +195,31 @@ class Grading:
             lost = self._lost()
             reason = f"{reason}; digits are lost in {self._named([lost])}" if lost is not None else reason
         return replace(verdict, reason=reason)
+
+    def _worn_value(self) -> Verdict | None:
+        """Return a verdict if the function's own value has lost its digits, though gradients have not.
+
+        A value that the rounding of the inputs alone could turn into zero has no digits to lose.
+        """
+        exact = self.exact.values[self.exact.graph.output]
+        true = _float(exact)
+        if not _worn(self.place.value, exact):
+            return None
+        reach = sum(
+            abs(_float(g)) * math.ulp(x)
+            for name in self.graph.inputs
+            for g, (_, _, x) in zip(
+                self.place.flat(self.sharp, name, self.exact.system.literal("0")),
+                self.place.elements(name), strict=True,
+            )
+        )  # fmt: skip
+        if abs(true) <= 4 * reach:
+            return None
+        kept = max(0, math.floor(-math.log10(abs(self.place.value - true) / abs(true))))
+        plural = "" if kept == 1 else "s"
+        return Verdict(
+            compare.LOSSY, f"right rules, but float64 kept {kept} digit{plural} of the value, truly {true!r}"
+        )
 
     def _lost(self) -> int | None:
         """Return the first gate whose value, or through which the gradient, loses its digits."""

@@ -158,6 +158,9 @@ def sample(graph: Graph, count: int, seed: int, fixed: Point | None = None) -> l
     """
     generator = random.Random(seed)
     names = list(graph.inputs)
+    if not names:
+        forward.run(graph, {}, arrays=False)
+        return [{}]
     found: list[Point] = []
     problem: DomainError | None = None
     for width in WIDTHS:
@@ -171,7 +174,7 @@ def sample(graph: Graph, count: int, seed: int, fixed: Point | None = None) -> l
                     continue
                 if point not in found and not kinks(graph, FLOATS, values):
                     found.append(point)
-                if len(found) == count or (found and not names):
+                if len(found) == count:
                     return found
     if found:
         return found

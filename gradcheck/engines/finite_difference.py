@@ -11,6 +11,7 @@ number of digits allows; the reported float64 adds its own rounding.
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import dataclass
 from typing import Any
@@ -143,10 +144,10 @@ def settle(coarse: Differences, fine: Differences, node: int, cone: list[int]) -
             side = sharp
             if rough is not None and sharp is not None and not _close(rough, sharp):
                 beyond = _beyond_jump(coarse, fine, node, cone, sign)
-                if beyond is None and abs(float(sharp)) < 1e-3 * abs(float(rough)):
+                if beyond is None and abs(_float(sharp)) < 1e-3 * abs(_float(rough)):
                     side = sharp - sharp
                 elif beyond is None:
-                    kind = INFINITE if abs(float(sharp)) > 1.1 * abs(float(rough)) else UNSETTLED
+                    kind = INFINITE if abs(_float(sharp)) > 1.1 * abs(_float(rough)) else UNSETTLED
                     return Slope(kind, sharp, second.bar, second.left, second.right, True)
                 else:
                     jumps, side = True, beyond
@@ -166,13 +167,22 @@ def _beyond_jump(coarse: Differences, fine: Differences, node: int, cone: list[i
     (far,) = coarse.at(node, cone, [sign * coarse.step(node)])
     step = sign * fine.step(node)
     near, further = fine.at(node, cone, [step, 2 * step])
-    gap = abs(float(near - fine.values[fine.graph.output]))
-    rough_gap = abs(float(far) - float(coarse.values[coarse.graph.output]))
+    gap = abs(_float(near - fine.values[fine.graph.output]))
+    rough_gap = abs(_float(far) - _float(coarse.values[coarse.graph.output]))
     return (further - near) / step if gap > 0 and 2 * gap > rough_gap else None
 
 
 def _close(rough: Any, sharp: Any) -> bool:
-    return abs(float(rough) - float(sharp)) <= 1e-10 * abs(float(sharp))
+    a, b = _float(rough), _float(sharp)
+    return math.isfinite(b) and abs(a - b) <= 1e-10 * abs(b)
+
+
+def _float(value: Any) -> float:
+    """Convert any number; one beyond float64 becomes infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value > 0 or -1)
 
 
 def _finite(value: Any) -> bool:

@@ -171,14 +171,14 @@ def _with_bar(g: Gradient, full: bool) -> str:
 
 
 def number(value: float | None, full: bool = False) -> str:
-    """Return a number as text: short if it is short, else ten digits (all of them with `full`)."""
+    """Return a number as text: short if it is short, else eight digits (all of them with `full`)."""
     if value is None:
         return "-"
     if value == 0:
         return "0"
     text = repr(value)
     text = text[:-2] if text.endswith(".0") else text
-    return text if full or len(text) <= 12 else f"{value:.10g}"
+    return text if full or len(text) <= 10 else f"{value:.8g}"
 
 
 def _summary(report: Report) -> str:
@@ -219,6 +219,8 @@ def _fold(line: Line, width: int, indent: int) -> list[Line]:
     for text, style in line:
         for part in _words(text):
             if used + display_width(part.rstrip()) > width and used > indent:
+                last, kind = result[-1].pop()
+                result[-1].append((last.rstrip(), kind))
                 result.append([(" " * indent, "")])
                 used, part = indent, part.lstrip()
             result[-1].append((part, style))

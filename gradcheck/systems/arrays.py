@@ -75,8 +75,9 @@ FLOAT_ARRAYS = System(
         },
         **{
             name: getattr(np, "arc" + name[1:])
-            for name in ("asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh")
+            for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh")
         },
+        "atan2": lambda y, x: np.where((y == 0) & (x == 0), np.nan, np.arctan2(y, x)),
         "erf": _by_element(math.erf, 1),
         "erfc": _by_element(math.erfc, 1),
         "gamma": _by_element(_gamma, 1),

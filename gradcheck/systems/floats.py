@@ -24,6 +24,13 @@ def _sign(x: float) -> float:
     return math.nan if math.isnan(x) else float((x > 0) - (x < 0))
 
 
+def atan2(y: float, x: float) -> float:
+    """Return the angle of (x, y); the origin has none, whatever C says."""
+    if y == 0 == x:
+        raise ValueError("atan2 at the origin")
+    return math.atan2(y, x)
+
+
 def _polygamma(n: float, x: float) -> float:
     # The one special function that Python's math lacks; mpmath's is used at 53 bits.
     import mpmath
@@ -67,13 +74,14 @@ NATIVES: dict[str, Function] = {
     "round": lambda x: float(round(x)),
     "polygamma": _polygamma,
     "digamma": lambda x: _polygamma(0, x),
+    "atan2": atan2,
     **choices(),
     **comparisons(1.0, 0.0),
     **{
         name: getattr(math, name)
         for name in (
             "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "hypot",
-            "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
+            "sin", "cos", "tan", "asin", "acos", "atan",
             "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "gamma", "lgamma",
         )
     },

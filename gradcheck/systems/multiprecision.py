@@ -23,6 +23,11 @@ def _natives(mp: Any) -> dict[str, Function]:
     def round_half_even(x: Any) -> Any:
         return mp.nint(x)
 
+    def atan2(y: Any, x: Any) -> Any:
+        if y == 0 == x:
+            raise ValueError("atan2 at the origin")
+        return mp.atan2(y, x)
+
     def lgamma(x: Any) -> Any:
         # loggamma is complex left of zero; the language's lgamma is log|gamma|, as in C.
         return mp.loggamma(x) if x > 0 else mp.log(abs(mp.gamma(x)))
@@ -41,6 +46,7 @@ def _natives(mp: Any) -> dict[str, Function]:
         "round": round_half_even,
         "log2": log2,
         "lgamma": lgamma,
+        "atan2": atan2,
         "digamma": lambda x: mp.psi(0, x),
         "polygamma": lambda n, x: mp.psi(int(n), x),
         **choices(),
@@ -49,7 +55,7 @@ def _natives(mp: Any) -> dict[str, Function]:
             name: getattr(mp, name)
             for name in (
                 "exp", "expm1", "log", "log1p", "log10", "sqrt", "cbrt", "hypot", "floor",
-                "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
+                "sin", "cos", "tan", "asin", "acos", "atan",
                 "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "gamma",
             )
         },
