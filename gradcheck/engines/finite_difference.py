@@ -159,7 +159,8 @@ def settle(coarse: Differences, fine: Differences, node: int, cone: list[int]) -
         gap = abs(right - left) / 2
         smooth = not jumps and gap <= second.bar
         kind = JUMP if jumps else SMOOTH if smooth else KINK
-        return Slope(kind, (left + right) / 2, gap + second.bar, left, right, True)
+        bar = gap if jumps else gap + second.bar
+        return Slope(kind, (left + right) / 2, bar, left, right, True)
 
 
 def _beyond_jump(coarse: Differences, fine: Differences, node: int, cone: list[int], sign: int) -> Any:
