@@ -32,7 +32,9 @@ class ArrayPoint:
         self.value = float(np.sum(self.values[graph.output]))
         self.scalar, self.nodes = scalarize(graph, {n: v.shape for n, v in self.inputs.items()})
         self.flat_inputs = {
-            points.element_name(name, index): float(x[index]) for name, x in self.inputs.items() for index in np.ndindex(x.shape)
+            points.element_name(name, index): float(x[index])
+            for name, x in self.inputs.items()
+            for index in np.ndindex(x.shape)
         }
         self.flat_values, _ = evaluate(self.scalar, FLOATS, self.flat_inputs)
 

@@ -1,7 +1,4 @@
-"""From an expression and a point to a report: guards, engines, comparison.
-
-    gradcheck.check("(x+y)*z", at={"x": -2, "y": 5, "z": -4})
-"""
+"""From an expression and a point to a report: guards, engines, comparison."""
 
 from __future__ import annotations
 
@@ -59,8 +56,8 @@ def check(
         at: a point as a mapping of names to numbers or arrays, several points as a list of
             mappings or as the text of --at; None chooses seeded points inside the domain.
         claims: gradients to grade: input name → formula or number.
-        settings: what to check and how; or its fields as keywords: wrt, engines, points, seed,
-            strict.
+        settings: what to check and how.
+        **options: fields of the settings as keywords: wrt, engines, points, seed, strict.
 
     Returns:
         The report: `.verdict`, `.exit_code`, `.checks[i].gradients[j]` and `.to_dict()`.
@@ -73,10 +70,12 @@ def check(
     if settings is not None and options:
         settings = replace(settings, **options)
     settings = settings or Settings(**{k: _tuple(v) for k, v in options.items()})
-    texts = [at] if isinstance(at, str) else []
-    given = [] if at is None or texts else [at] if isinstance(at, Mapping) else list(at)
-    job = Job(Source(expression), points.read(texts) if texts else [_checked(p) for p in given], claims or {}, settings)
-    return job.run()
+    given: list[dict[str, Any]]
+    if isinstance(at, str):
+        given = points.read([at])
+    else:
+        given = [_checked(p) for p in ([at] if isinstance(at, Mapping) else at or [])]
+    return Job(Source(expression), given, claims or {}, settings).run()
 
 
 def _tuple(value: Any) -> Any:

@@ -40,8 +40,8 @@ class _Group(click.Group):
             hint = did_you_mean(args[0], self.commands)
             if hint is None and re.search(r"[-+*/^()]", args[0]):
                 hint = f'for an expression: gradcheck expr "{args[0][:40]}"'
-            error.message = f"there is no command `{visible(args[0][:60])}`" + (f"; {hint}" if hint else "")
-            raise
+            message = f"there is no command `{visible(args[0][:60])}`" + (f"; {hint}" if hint else "")
+            raise click.UsageError(message, ctx) from error
 
 
 class _ExpressionCommand(click.Command):
@@ -108,7 +108,7 @@ def expr(
     expression: str, at: tuple[str, ...], points: int, seed: int, wrt: str | None,
     claims: tuple[str, ...], engines: str | None, strict: bool, outputs: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Check the gradient of EXPRESSION (`-` reads it from standard input).
+    r"""Check the gradient of EXPRESSION (`-` reads it from standard input).
 
     \b
     gradcheck expr "(x+y)*z" --at x=-2,y=5,z=-4
@@ -143,7 +143,8 @@ def _target(text: str) -> tuple[str, str | None]:
 
         if form in FORMATS:
             raise UsageError(f"-o {text}: no path after the colon")
-        raise UsageError(f"-o {text}: there is no format `{form}`", hint=did_you_mean(form, FORMATS) or ", ".join(FORMATS))
+        hint = did_you_mean(form, FORMATS) or ", ".join(FORMATS)
+        raise UsageError(f"-o {text}: there is no format `{form}`", hint=hint)
     return form, path or None
 
 

@@ -8,8 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from gradcheck.engines.backprop import backprop
-from gradcheck.engines.finite_difference import STEPS, UNSETTLED, Differences, Slope, settle
-from gradcheck.engines.finite_difference import EDGE, UNDEFINED
+from gradcheck.engines.finite_difference import EDGE, STEPS, UNDEFINED, UNSETTLED, Differences, Slope, settle
 from gradcheck.errors import DomainError
 from gradcheck.graph import Graph, Values, evaluate
 from gradcheck.systems import decimals
@@ -64,7 +63,7 @@ class Exact:
         with system.active():
             values, problems = evaluate(self.graph, self.reading(system), self.numbers(system))
         output = values[self.graph.output]
-        if output is None or not output - output == 0:
+        if output is None or output - output != 0:
             node = problems[0][0] if problems else self.graph.output
             raise DomainError(
                 "the expression has no value here, float64's rounding aside",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -116,7 +117,7 @@ def _holds(condition: str, args: tuple[str, ...], operands: list[float]) -> bool
     if not operands:
         return True
     if "integer" in condition:
-        return _WORDED[condition](*operands)
+        return bool(_WORDED[condition](*operands))
     try:
         return bool(FLOATS.compile([condition], args, single=True)(*operands))
     except (ArithmeticError, ValueError):
@@ -127,7 +128,7 @@ def _power_defined(x: float, y: float) -> bool:
     return x > 0 or (x == 0 and y >= 0) or (x != 0 and y == math.floor(y))
 
 
-_WORDED = {
+_WORDED: dict[str, Callable[..., Any]] = {
     "x > 0 or y integer, or x = 0 and y >= 0": _power_defined,
     "x > 0 or x not an integer": lambda *a: a[-1] > 0 or a[-1] != math.floor(a[-1]),
     "n >= 0 and an integer": lambda n, x: n >= 0 and n == math.floor(n),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gradcheck import compare, points
 from gradcheck.compare import Answer, SlopeAnswer, Verdict
+from gradcheck.engines.finite_difference import Slope
 from gradcheck.errors import DomainError
 from gradcheck.exact import Exact
 from gradcheck.graph import Graph
@@ -19,10 +20,47 @@ if TYPE_CHECKING:
     from gradcheck.checking import Claim, Job
 
 
+class Place(Protocol):
+    """A graph at a point, with backprop's answer there: single numbers or arrays.
+
+    Attributes:
+        graph: the user's graph.
+        point: input name → value.
+        values: the float64 value of each node.
+        value, shape: the output, summed if it is an array, and its shape.
+        scalar: the graph written out in single numbers (the graph itself if it is one).
+        flat_inputs, flat_values: its inputs and the float64 value of each of its nodes.
+    """
+
+    graph: Graph
+    point: points.Point
+    values: list[Any]
+    value: float
+    shape: tuple[int, ...]
+    scalar: Graph
+    flat_inputs: dict[str, float]
+    flat_values: list[Any]
+
+    def gradients(self) -> list[Any]:
+        """Return backprop's float64 gradient of each node."""
+
+    def exact_gradients(self, exact: Exact) -> list[Any]:
+        """Return what the same rules give in the precision of `exact`."""
+
+    def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
+        """Return (index, node of the scalar graph, value) for each element of an input."""
+
+    def flat(self, gradients: list[Any], name: str, zero: Any) -> list[Any]:
+        """Return the gradient of an input, element by element; `zero` where nothing flows."""
+
+    def claim(self, claim: Claim, exact: Exact) -> tuple[list[float], list[Any]]:
+        """Return the claimed gradient's elements, in float64 and in high precision."""
+
+
 class Grading:
     """The verdicts at one point."""
 
-    def __init__(self, job: Job, place: Any) -> None:
+    def __init__(self, job: Job, place: Place) -> None:
         self.job = job
         self.place = place
         self.graph: Graph = place.graph
@@ -125,11 +163,7 @@ class Grading:
                 f"the slope with respect to `{called}` is {word} here{which}", self.graph.source, span,
                 "choose another point, or leave this input out with --wrt",
             )  # fmt: skip
-        value = _float(slope.value)
-        return SlopeAnswer(
-            value, slope.value, slope.bar, kind=slope.kind,
-            left=slope.left, right=slope.right, exercised=slope.exercised,
-        )  # fmt: skip
+        return _slope_answer(slope)
 
     def _claim_answer(
         self, claim: Claim, claimed: tuple[list[float], list[Any]], k: int, rough: float, sharp: Any
@@ -155,15 +189,13 @@ class Grading:
         if found is None:
             return verdict
         exact = self.place.claim(claim, written)[1][k]
-        again = compare.judge(
-            replace(typed, exact=exact), None,
-            SlopeAnswer(_float(found.value), found.value, found.bar, kind=found.kind, left=found.left, right=found.right),
-            self.largest,
-        )  # fmt: skip
+        slope_as_written = _slope_answer(found)
+        again = compare.judge(replace(typed, exact=exact), None, slope_as_written, self.largest)
         return again if again.word == compare.AGREE else verdict
 
     def _culprit(self) -> int | None:
         """Return the gate at which backprop's gradient stops being finite."""
+        node: int
         for node in reversed(self.graph.gates):
             if self.rough[node] is None or not _all_finite(self.rough[node]):
                 continue
@@ -245,6 +277,13 @@ class Grading:
             text = graph.text(node)
             names.append(f"{graph.ops[node]} in `{text}`" if len(text) <= 40 else graph.ops[node])
         return " and ".join(dict.fromkeys(names)) + (" and more" if len(nodes) > 3 else "")
+
+
+def _slope_answer(slope: Slope) -> SlopeAnswer:
+    return SlopeAnswer(
+        _float(slope.value), slope.value, slope.bar, kind=slope.kind,
+        left=slope.left, right=slope.right, exercised=slope.exercised,
+    )  # fmt: skip
 
 
 def _worn(rough: float, sharp: Any) -> bool:

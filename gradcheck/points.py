@@ -58,8 +58,8 @@ def check_names(graph: Graph, given: Mapping[str, Any]) -> None:
             if name in graph.stages:
                 hint = "it is a stage, computed from the inputs"
             value = given[name]
-            place = (value.source, value.span) if isinstance(value, Value) else (None, None)
-            raise PointError(f"the expression has no variable `{name}`", *place, hint)
+            source, span = (value.source, value.span) if isinstance(value, Value) else (None, None)
+            raise PointError(f"the expression has no variable `{name}`", source, span, hint)
     for name, node in graph.inputs.items():
         if name not in given:
             raise PointError(
@@ -86,7 +86,7 @@ def resolve(value: Value, name: str, seed: int) -> Any:
     if value.kind == "arange":
         return value.data[0] + value.data[1] * np.arange(shape[0], dtype=float)
     if value.kind == "eye":
-        return np.eye(*shape)
+        return np.eye(shape[0], shape[1])
     return np.zeros(shape) if value.kind == "zeros" else np.ones(shape)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gradcheck import forward, points
 from gradcheck.engines.backprop import backprop
 from gradcheck.exact import Exact
-from gradcheck.graph import evaluate
+from gradcheck.graph import Graph, evaluate
 
 if TYPE_CHECKING:
     from gradcheck.checking import Claim

@@ -64,7 +64,7 @@ class _Printer(StrPrinter):  # type: ignore[misc]
 
     def _print_Piecewise(self, expr: Any) -> str:
         *chosen, last = expr.args
-        text = self._print(last[0])
+        text: str = self._print(last[0])
         if last[1] is not sympy.true:
             chosen, text = list(expr.args), "0/0"
         for value, condition in reversed(chosen):

@@ -19,8 +19,20 @@ from gradcheck.errors import LanguageError, Source, did_you_mean
 from gradcheck.graph import NONE, Graph, Params
 from gradcheck.language import static
 from gradcheck.language.tokens import (
-    ASSIGN, BINARY, CALL, COMPARISON, CONSTANTS, FOREIGN, NAME, NEGATION, NEWLINE, NUMBER,
-    OTHER, POWER, SYMBOL, TOKEN,
+    ASSIGN,
+    BINARY,
+    CALL,
+    COMPARISON,
+    CONSTANTS,
+    FOREIGN,
+    NAME,
+    NEGATION,
+    NEWLINE,
+    NUMBER,
+    OTHER,
+    POWER,
+    SYMBOL,
+    TOKEN,
 )  # fmt: skip
 from gradcheck.ops import FUNCTIONS, OPS, REDUCTIONS, VARIADIC
 from gradcheck.ops.op import REQUIRED, Op
@@ -303,8 +315,7 @@ class _Parser:
             return self.replace_top("getitem", (("index", index),), start, pos)
         if word == ".":
             return self.attribute(start, pos)
-        hint = "write `==` to compare" if word == "=" else None
-        self.fail(f"unexpected `{word}`", start, pos, hint)
+        self.fail(f"unexpected `{word}`", start, pos, "write `==` to compare" if word == "=" else None)
 
     def attribute(self, start: int, pos: int) -> tuple[bool, int]:
         match = TOKEN.match(self.text, pos)

@@ -35,8 +35,8 @@ def lines(report: Report, width: int, replay: Sequence[str] = ()) -> list[Line]:
     """
     result: list[Line] = []
     if replay:
-        plural = "" if len(report.checks) == 1 else "s"
-        result += [[(f"{len(report.checks)} point{plural} chosen inside the domain, seed {report.seed}", "dim")], []]
+        chosen = _plural(len(report.checks), "point")
+        result += [[(f"{chosen} chosen inside the domain, seed {report.seed}", "dim")], []]
     for k, check in enumerate(report.checks):
         result += _check(report, check, width)
         if replay:
@@ -71,7 +71,8 @@ def _check(report: Report, check: Check, width: int) -> list[Line]:
     result += _counts(check, rows)
     for g in sorted(rows, key=lambda g: -SEVERITY.index(g.verdict)):
         if g.reason:
-            result += _fold([(f"  {visible(g.name)}: ", ""), (g.verdict, g.verdict), (f": {visible(g.reason)}", "")], width, 6)
+            line = [(f"  {visible(g.name)}: ", ""), (g.verdict, g.verdict), (f": {visible(g.reason)}", "")]
+            result += _fold(line, width, 6)
     return result
 
 
@@ -187,15 +188,17 @@ def _summary(report: Report) -> str:
     methods = [TITLES[e] + ("s" if e == "finite_difference" else "") for e in report.engines]
     by = f"{', '.join(methods[:-1])} and {methods[-1]}" if len(methods) > 1 else methods[0]
     said = ", ".join(f"{words.count(w)} {w}" for w in reversed(SEVERITY) if w in words) or "nothing to check"
-    text = (
-        f"Checked {count} gradient{'' if count == 1 else 's'} at {spots} point{'' if spots == 1 else 's'} by {by}: {said}."
-    )
+    text = f"Checked {_plural(count, 'gradient')} at {_plural(spots, 'point')} by {by}: {said}."
     missing = _not_covered(report)
     if missing:
         text += f" {missing}"
     if report.caught is not None and AGREE in words:
         text += f" A relative error of {report.caught:.1g} would have shown."
     return f"{text} Exit status {report.exit_code}."
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def _not_covered(report: Report) -> str:
@@ -217,7 +220,8 @@ def _fold(line: Line, width: int, indent: int) -> list[Line]:
     result: list[Line] = [[]]
     used = 0
     for text, style in line:
-        for part in _words(text):
+        for word in _words(text):
+            part = word
             if used + display_width(part.rstrip()) > width and used > indent:
                 last, kind = result[-1].pop()
                 result[-1].append((last.rstrip(), kind))

@@ -77,9 +77,9 @@ def tail(g: Array, y: Array, *, axis: int = 0) -> Array:
 
 
 MOVES: dict[str, Function] = {
-    "transpose": lambda x, axes=None: np.transpose(x, axes),
+    "transpose": np.transpose,
     "mT": lambda x: np.swapaxes(x, -1, -2),
-    "reshape": lambda x, shape: np.reshape(x, shape),
+    "reshape": np.reshape,
     "getitem": lambda x, index: np.asanyarray(x)[index],
     "concat": lambda x, y, axis=0: np.concatenate([x, y], axis),
     "count": count,

@@ -129,7 +129,7 @@ class System:
         body = "\n".join(f"    {line}" for line in [*writer.lines, f"return {answer}"])
         arguments = ", ".join(f"a{k}" for k in range(len(names)))
         code = f"def compiled({arguments}):\n{body}\n"
-        exec(compile(code, f"<{self.name} rule>", "exec"), writer.namespace)  # our own validated graph
+        exec(compile(code, f"<{self.name} rule>", "exec"), writer.namespace)  # noqa: S102 - generated from our own validated graph
         function: Function = writer.namespace["compiled"]
         return function
 
@@ -237,8 +237,7 @@ def _reached(graph: Graph, same: list[int], lazy: bool) -> tuple[set[int], dict[
             operands = graph.operands(node)
             if certain and lazy and graph.ops[node] in CHOICE:
                 operands = operands[:1]
-            for operand in operands:
-                operand = same[operand]
+            for operand in map(same.__getitem__, operands):
                 if not certain:
                     uses[operand] = uses.get(operand, 0) + 1
                 if operand not in seen:
