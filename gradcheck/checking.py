@@ -5,25 +5,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcheck import points
 from gradcheck.errors import DomainError, PointError, Source, UsageError, did_you_mean
-from gradcheck.grading import Grading
 from gradcheck.graph import Graph
 from gradcheck.language.parser import parse
 from gradcheck.language.values import Value
-from gradcheck.results import Check, Report
-from gradcheck.scalars import ScalarPoint
 from gradcheck.shapes import infer
+
+if TYPE_CHECKING:
+    from gradcheck.grading import Place
+    from gradcheck.results import Check, Report
 
 ENGINES = ("backprop", "symbolic", "finite_difference")
 MAX_POINTS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What to check and how.
 
     Attributes:
@@ -68,7 +67,7 @@ def check(
             where the function or its slope is not defined (DomainError).
     """
     if settings is not None and options:
-        settings = replace(settings, **options)
+        settings = settings._replace(**options)
     settings = settings or Settings(**{k: _tuple(v) for k, v in options.items()})
     given: list[dict[str, Any]]
     if isinstance(at, str):
@@ -144,6 +143,8 @@ class Job:
 
     def run(self) -> Report:
         """Check every point."""
+        from gradcheck.results import Report
+
         chosen = not self.given
         shapes = [self._shapes(point) for point in self.given]
         located = [self._resolved(point) for point in self.given]
@@ -196,11 +197,19 @@ class Job:
             DomainError: if the function or a slope is not defined there.
         """
         shapes = infer(self.graph, {name: points.shape_of(v) for name, v in point.items()})
+        place: Place
         if any(shapes) or self.graph.params:
             from gradcheck.arrays import ArrayPoint
 
-            return Grading(self, ArrayPoint(self.graph, point, shapes)).check()
-        return Grading(self, ScalarPoint(self.graph, point)).check()
+            place = ArrayPoint(self.graph, point, shapes)
+        else:
+            from gradcheck.scalars import ScalarPoint
+
+            place = ScalarPoint(self.graph, point)
+        # Loaded only now: a point outside the domain must not wait for the engines.
+        from gradcheck.grading import Grading
+
+        return Grading(self, place).check()
 
 
 class Claim:

@@ -245,10 +245,6 @@ def _width() -> int:
 
 def main() -> None:
     """Run the command; the only place that decides about exit statuses of failures."""
-    # Collecting garbage while SymPy loads costs a tenth of the run; a command that ends soon needs none.
-    import gc
-
-    gc.disable()
     from gradcheck.errors import GradcheckError
 
     try:

@@ -8,8 +8,7 @@ number right? float64's own rounding is then known exactly, and may have cost di
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 AGREE, KINK, LOSSY, NOT_EXERCISED = "agree", "kink", "lossy", "not_exercised"
 INCONCLUSIVE, DISAGREE = "inconclusive", "disagree"
@@ -34,8 +33,7 @@ TINY = 2.0**-1022
 ULP = 2.0**-52
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One method's gradient for one number.
 
     Attributes:
@@ -60,18 +58,22 @@ class Answer:
         return math.isfinite(self.value) and bool(self.exact - self.exact == 0)
 
 
-@dataclass(frozen=True, slots=True)
-class SlopeAnswer(Answer):
-    """Finite differences also know what kind of place it is (see engines.finite_difference)."""
+class SlopeAnswer(NamedTuple):
+    """What finite differences answer: they also know what kind of place it is.
 
+    Attributes:
+        answer: the slope; at a kink the mean of both sides, with half their gap as its bar.
+        kind, left, right, exercised: as in engines.finite_difference.Slope.
+    """
+
+    answer: Answer
     kind: str = "smooth"
     left: Any = None
     right: Any = None
     exercised: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The word, the reason in one sentence (None for a plain agreement), and the bar.
 
     Attributes:
@@ -96,7 +98,8 @@ def judge(graded: Answer, symbolic: Answer | None, slope: SlopeAnswer | None, sc
         return _at_kink(graded, slope)
     if slope is not None and slope.kind == "unsettled":
         slope = None
-    usable = [a for a in (slope, symbolic) if a is not None and a.finite]
+    difference = None if slope is None else slope.answer
+    usable = [a for a in (difference, symbolic) if a is not None and a.finite]
     firm = [a for a in usable if not a.conventional]
     if not firm:
         why = "only a convention at a kink speaks for it" if usable else "no other method gave a number"

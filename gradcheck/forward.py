@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from gradcheck.errors import DomainError
 from gradcheck.graph import Graph, Problem, Values, evaluate
@@ -15,8 +14,7 @@ from gradcheck.systems.floats import FLOATS
 from gradcheck.systems.system import System
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(NamedTuple):
     """Values of every node in float64, and the number system they are in."""
 
     system: System

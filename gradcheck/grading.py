@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gradcheck import compare, points
@@ -190,7 +189,7 @@ class Grading:
             return verdict
         exact = self.place.claim(claim, written)[1][k]
         slope_as_written = _slope_answer(found)
-        again = compare.judge(replace(typed, exact=exact), None, slope_as_written, self.largest)
+        again = compare.judge(typed._replace(exact=exact), None, slope_as_written, self.largest)
         return again if again.word == compare.AGREE else verdict
 
     def _culprit(self) -> int | None:
@@ -212,7 +211,7 @@ class Grading:
         reason = verdict.reason
         if reason is None:
             if slope is not None and slope.kind == "edge":
-                return replace(verdict, reason="one-sided: the domain ends here")
+                return verdict._replace(reason="one-sided: the domain ends here")
             return verdict
         bends = self._named(self._bends()) if verdict.word in (compare.KINK, compare.DISAGREE) else ""
         if verdict.word == compare.KINK and bends:
@@ -226,7 +225,7 @@ class Grading:
         elif verdict.word == compare.LOSSY:
             lost = self._lost()
             reason = f"{reason}; digits are lost in {self._named([lost])}" if lost is not None else reason
-        return replace(verdict, reason=reason)
+        return verdict._replace(reason=reason)
 
     def _worn_value(self) -> Verdict | None:
         """Return a verdict if the function's own value has lost its digits, though gradients have not.
@@ -280,10 +279,8 @@ class Grading:
 
 
 def _slope_answer(slope: Slope) -> SlopeAnswer:
-    return SlopeAnswer(
-        _float(slope.value), slope.value, slope.bar, kind=slope.kind,
-        left=slope.left, right=slope.right, exercised=slope.exercised,
-    )  # fmt: skip
+    answer = Answer(_float(slope.value), slope.value, slope.bar)
+    return SlopeAnswer(answer, slope.kind, slope.left, slope.right, slope.exercised)
 
 
 def _worn(rough: float, sharp: Any) -> bool:
@@ -320,13 +317,13 @@ def _row(
     bound = None
     if slope is not None:
         # The number that is reported is a float64: its own rounding belongs to the bar.
-        bound = abs(_float(slope.exact - slope.exact.__class__(slope.value))) + _float(slope.bar)
-        bound = max(bound, math.ulp(slope.value))
+        value, exact, bar = slope.answer[:3]
+        bound = max(abs(_float(exact - exact.__class__(value))) + _float(bar), math.ulp(value))
     return Gradient(
         name, index, at,
         None if back is None else back.value,
         None if symbolic is None or not symbolic.finite else symbolic.value,
-        None if slope is None else slope.value,
+        None if slope is None else slope.answer.value,
         bound,
         None if typed is None else typed.value,
         formula, verdict.word, verdict.reason, verdict.caught,
@@ -340,7 +337,7 @@ def _name_exchanged(rows: list[Gradient]) -> list[Gradient]:
     truth = {g.input: g.symbolic if g.symbolic is not None else g.finite_difference or 0.0 for g in wrong}
     swapped = compare.exchanged(graded, truth)
     return [
-        replace(g, reason=f"this is the gradient of `{swapped[g.input]}`: the two are exchanged")
+        g._replace(reason=f"this is the gradient of `{swapped[g.input]}`: the two are exchanged")
         if g in wrong and g.input in swapped
         else g
         for g in rows

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import random
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradcheck import forward
 from gradcheck.errors import DomainError, PointError, Source, did_you_mean
@@ -15,6 +13,9 @@ from gradcheck.graph import Graph
 from gradcheck.language.values import MAX_ELEMENTS, Shape, Value, parse_points
 from gradcheck.ops import OPS
 from gradcheck.systems.floats import FLOATS
+
+if TYPE_CHECKING:
+    from random import Random
 
 Point = dict[str, Any]
 """Input name → float, or numpy array of float64."""
@@ -79,7 +80,9 @@ def resolve(value: Value, name: str, seed: int) -> Any:
     if value.kind == "list":
         return np.array(value.data, dtype=float).reshape(shape)
     if value.kind in ("randn", "rand"):
-        generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        from zlib import crc32
+
+        generator = np.random.default_rng([seed, crc32(name.encode())])
         return generator.standard_normal(shape) if value.kind == "randn" else generator.random(shape)
     if value.kind == "linspace":
         return np.linspace(value.data[0], value.data[1], shape[0])
@@ -156,7 +159,9 @@ def sample(graph: Graph, count: int, seed: int, fixed: Point | None = None) -> l
     Raises:
         DomainError: if no such point is found.
     """
-    generator = random.Random(seed)
+    from random import Random
+
+    generator = Random(seed)
     names = list(graph.inputs)
     if not names:
         forward.run(graph, {}, arrays=False)
@@ -185,7 +190,7 @@ def sample(graph: Graph, count: int, seed: int, fixed: Point | None = None) -> l
     raise DomainError("every point tried lies on a kink", hint="choose one with --at")
 
 
-def _draw(generator: random.Random, names: Sequence[str], width: float, only_positive: bool) -> Point:
+def _draw(generator: Random, names: Sequence[str], width: float, only_positive: bool) -> Point:
     digits = max(0, 1 - math.floor(math.log10(width / 3)))
     steps = round(width * 10**digits)
     point: Point = {}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradcheck import compare
 from gradcheck.points import element_name
@@ -12,8 +11,7 @@ FORMAT = 1
 """Version of the JSON report."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gradient:
+class Gradient(NamedTuple):
     """The gradient with respect to one number, by every method, and the verdict on it.
 
     Attributes:
@@ -31,7 +29,7 @@ class Gradient:
     """
 
     input: str
-    index: tuple[int, ...]
+    index: tuple[int, ...]  # type: ignore[assignment]
     at: float
     backprop: float | None
     symbolic: float | None
@@ -61,8 +59,7 @@ class Gradient:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One expression at one point.
 
     Attributes:
@@ -79,7 +76,7 @@ class Check:
     value: float
     shape: tuple[int, ...]
     gradients: list[Gradient]
-    stages: list[tuple[str, float, float]] = field(default_factory=list)
+    stages: list[tuple[str, float, float]]
 
     @property
     def verdict(self) -> str:
@@ -97,8 +94,7 @@ class Check:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """Everything one run found.
 
     Attributes:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from gradcheck import forward, points
 from gradcheck.engines.backprop import backprop
-from gradcheck.exact import Exact
 from gradcheck.graph import Graph, evaluate
 
 if TYPE_CHECKING:
     from gradcheck.checking import Claim
+    from gradcheck.exact import Exact
 
 
 class ScalarPoint:

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradcheck.graph import Graph, Values, downstream, recompute
 from gradcheck.systems.system import System
@@ -31,8 +30,7 @@ GUARD = 15
 """Digits left for rounding inside the function, beyond the range of its own values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slope:
+class Slope(NamedTuple):
     """What finite differences say about one input number.
 
     Attributes:
