@@ -11,6 +11,7 @@ Nothing here reads a rule of the op table: SymPy sees definitions only.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import sympy
@@ -59,20 +60,10 @@ def _local(definition: Any, symbol: Any) -> str:
         return "0/0"
 
 
-class _Locals:
-    """The local derivatives compiled for one number system."""
-
-    def __init__(self, system: System) -> None:
-        self.system = system
-        self.functions: dict[str, list[Callable[..., Any]]] = {}
-
-    def __getitem__(self, op: str) -> list[Callable[..., Any]]:
-        found = self.functions.get(op)
-        if found is None:
-            args = OPS[op].args
-            found = [self.system.compile([text], args, single=True) for text in partials(op)]
-            self.functions[op] = found
-        return found
+@lru_cache(maxsize=1024)
+def _local_functions(op: str, system: System) -> list[Callable[..., Any]]:
+    """Return SymPy's local derivatives of `op`, compiled for a number system."""
+    return [system.compile([text], OPS[op].args, single=True) for text in partials(op)]
 
 
 def adjoints(graph: Graph, system: System, values: Values, one: Any) -> Values:
@@ -83,8 +74,9 @@ def adjoints(graph: Graph, system: System, values: Values, one: Any) -> Values:
     """
     result: Values = [None] * len(graph)
     result[graph.output] = one
-    local = _Locals(system)
-    flat = {op for op in set(graph.ops) if op not in (INPUT, CONSTANT) and (OPS[op].kink or op == "where")}
+    ops = {op for op in set(graph.ops) if op not in (INPUT, CONSTANT)}
+    local = {op: _local_functions(op, system) for op in ops}
+    flat = {op for op in ops if OPS[op].kink or op == "where"}
     needed = _depends_on_inputs(graph)
     for node in range(len(graph) - 1, -1, -1):
         adjoint = result[node]
@@ -149,12 +141,11 @@ def closed_forms(graph: Graph, wrt: list[str]) -> dict[str, str]:
 def _symbolic_adjoints(graph: Graph, values: Values, depends: bytearray) -> Values:
     result: Values = [None] * len(graph)
     result[graph.output] = sympy.S.One
-    local = _Locals(SYMBOLS)
     for node in reversed(graph.gates):
         if result[node] is None:
             continue
         operands = graph.operands(node)
-        for operand, derivative in zip(operands, local[graph.ops[node]], strict=True):
+        for operand, derivative in zip(operands, _local_functions(graph.ops[node], SYMBOLS), strict=True):
             if depends[operand]:
                 term = result[node] * derivative(*[values[k] for k in operands])
                 result[operand] = term if result[operand] is None else result[operand] + term
