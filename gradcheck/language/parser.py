@@ -93,9 +93,10 @@ class _Parser:
         self.literals: dict[str, int] = {}
         self.nodes: list[int] = []
         self.starts: list[int] = []
-        self.ends: list[int] = []
+        self.end = 0
         self.pending: list[tuple[int, Any, int]] = []
         self.brackets: list[_Call] = []
+        self.reduce = _reducer(self.graph, self.pending, self.nodes, self.starts)
 
     def fail(self, message: str, start: int, end: int, hint: str | None = None) -> NoReturn:
         raise LanguageError(message, self.source, (start, end), hint)
@@ -126,7 +127,6 @@ class _Parser:
                 self.check_stage_name(name, name_at)
             last = self.nodes.pop()
             self.starts.pop()
-            self.ends.pop()
             if name is not None:
                 if last in used or last in graph.inputs.values() or last in graph.constants:
                     last = graph.gate("identity", [last], (), (name_at, pos, name_at))
@@ -149,53 +149,54 @@ class _Parser:
 
     def expression(self, pos: int) -> int:
         """Read one expression from `pos`; leave its node on the stack and return where it ends."""
-        text, match_token, known = self.text, TOKEN.match, self.graph.inputs
-        nodes, starts, ends = self.nodes, self.starts, self.ends
-        pending, brackets, reduce = self.pending, self.brackets, self.reduce
+        text, match_token, known, literals = self.text, TOKEN.match, self.graph.inputs, self.literals
+        nodes, starts, pending, brackets, reduce = self.nodes, self.starts, self.pending, self.brackets, self.reduce
         pending.append((BRACKET, None, pos))
         operand_next = True
         while True:
             match = match_token(text, pos)
             assert match is not None
             kind = match.lastindex
-            if kind is None or (kind == NEWLINE and not brackets):
-                break
-            start, end = match.span(NAME if kind in (CALL, ASSIGN) else kind)
+            # The commonest tokens, operands seen before and infix operators, stay in this loop.
             if operand_next:
-                # The two commonest tokens, a known name and an infix operator, stay in this loop.
-                if kind == NAME and (node := known.get(match[kind], -1)) >= 0:
+                if (kind == NAME and (node := known.get(match[NAME], NONE)) >= 0) or (
+                    kind == NUMBER and (node := literals.get(match[NUMBER], NONE)) >= 0
+                ):
+                    start, pos = match.span(kind)
                     nodes.append(node)
                     starts.append(start)
-                    ends.append(end)
-                    pos = end
                     operand_next = False
                     continue
-            elif kind == SYMBOL and (infix := BINARY.get(match[kind])) is not None:
+            elif kind == SYMBOL and (infix := BINARY.get(match[SYMBOL])) is not None:
                 op, precedence = infix
                 if precedence != POWER:
                     if pending[-1][0] >= precedence:
-                        reduce(precedence)
+                        reduce(precedence, pos)
                     if precedence == COMPARISON:
-                        self.check_chain(start, end)
+                        self.check_chain(match, pos)
+                start, pos = match.span(SYMBOL)
                 pending.append((precedence, op, start))
-                pos = end
                 operand_next = True
                 continue
+            if kind is None or (kind == NEWLINE and not brackets):
+                break
             if kind == NEWLINE:
                 if match[NEWLINE] == ";":
                     self.unclosed()
-                pos = end
+                pos = match.end()
             elif operand_next:
                 operand_next, pos = self.operand(match, kind)
             else:
+                self.end = pos
                 operand_next, pos = self.operator(match, kind)
         if brackets:
             self.unclosed()
         if operand_next:
             place = match.start(kind) if kind else len(text)
             self.fail("the expression ends where a value should follow", place, place + 1)
-        reduce(BRACKET)
+        reduce(BRACKET, pos)
         pending.pop()
+        self.end = pos
         return match.start(kind) if kind else len(text)
 
     def unclosed(self) -> NoReturn:
@@ -223,7 +224,6 @@ class _Parser:
         if group in (NUMBER, NAME):
             self.nodes.append(self.number(word, start, pos) if kind == NUMBER else self.name(word, start, pos))
             self.starts.append(start)
-            self.ends.append(pos)
             return False, pos
         if kind == OTHER:
             self.fail(f"unexpected character `{word}`", start, start + 1, FOREIGN.get(word))
@@ -285,18 +285,18 @@ class _Parser:
             return self.postfix(word, start, pos)
         if kind == OTHER:
             self.fail(f"unexpected character `{word}`", start, start + 1, FOREIGN.get(word))
-        left = self.text[self.starts[-1] : self.ends[-1]]
+        left = self.text[self.starts[-1] : self.end]
         left = left if len(left) <= 20 else "…"
         hint = f"write {left}({word})" if left in FUNCTIONS else f"write {left}*{word}"
         self.fail(f"expected an operator before `{word}`", start, start + len(word), hint)
 
-    def check_chain(self, start: int, end: int) -> None:
-        if self.graph.ops[self.nodes[-1]] in _COMPARISONS and self.text[self.ends[-1] - 1] != ")":
-            self.fail("comparisons do not chain", start, end, "nest two `where`")
+    def check_chain(self, match: Any, end: int) -> None:
+        if self.graph.ops[self.nodes[-1]] in _COMPARISONS and self.text[end - 1] != ")":
+            self.fail("comparisons do not chain", match.start(SYMBOL), match.end(SYMBOL), "nest two `where`")
 
     def postfix(self, word: str, start: int, pos: int) -> tuple[bool, int]:
         if word in "),":
-            self.reduce(BRACKET)
+            self.reduce(BRACKET, self.end)
             frame = self.pending[-1][1]
             if frame is None:
                 hint = "remove it, or open a bracket" if word == ")" else "separate stages with `;`"
@@ -307,7 +307,7 @@ class _Parser:
                 return self.next_argument(frame, pos)
             return self.close(frame, start, pos)
         if word == "(":
-            left = self.text[self.starts[-1] : self.ends[-1]]
+            left = self.text[self.starts[-1] : self.end]
             left = left if len(left) <= 20 else "(…)"
             self.fail("expected an operator before `(`", start, pos, f"for a product write {left}*(…)")
         if word == "[":
@@ -398,14 +398,12 @@ class _Parser:
         self.brackets.pop()
         if frame.op is None:
             self.starts[-1] = frame.start
-            self.ends[-1] = pos
             return False, pos
         given = self.nodes[frame.base :]
-        del self.nodes[frame.base :], self.starts[frame.base :], self.ends[frame.base :]
+        del self.nodes[frame.base :], self.starts[frame.base :]
         span = (frame.start, pos, frame.at)
         self.nodes.append(self.call(frame, given, span))
         self.starts.append(frame.start)
-        self.ends.append(pos)
         return False, pos
 
     def call(self, frame: _Call, given: list[int], span: tuple[int, int, int]) -> int:
@@ -414,6 +412,8 @@ class _Parser:
         assert op is not None
         graph, end = self.graph, frame.at + len(frame.spelling)
         params = frame.params
+        if len(given) == len(op.args) and not op.params and op.name not in REDUCTIONS:
+            return graph.gate(op.name, given, (), span)
         if len(given) == 1 and op.name in REDUCTIONS:
             op = OPS[REDUCTIONS[op.name]]
         for name in params:
@@ -454,24 +454,33 @@ class _Parser:
             params = tuple(sorted(OPS[op].params.items()))
         start = self.starts[-1]
         self.nodes[-1] = self.graph.gate(op, [self.nodes[-1]], params, (start, pos, at))
-        self.ends[-1] = pos
         return False, pos
 
-    def reduce(self, precedence: int) -> None:
-        """Make gates of the pending operators that bind at least as tightly as `precedence`."""
-        pending, nodes, starts, ends = self.pending, self.nodes, self.starts, self.ends
-        graph = self.graph
+
+def _reducer(graph: Graph, pending: list[tuple[int, Any, int]], nodes: list[int], starts: list[int]) -> Any:
+    """Return the function that makes gates of pending operators; bound names keep it fast."""
+    add_op, add_left, add_right = graph.ops.append, graph.left.append, graph.right.append
+    add_start, add_end, add_at = graph.start.append, graph.end.append, graph.at.append
+    ops = graph.ops
+
+    def reduce(precedence: int, end: int) -> None:
+        """Make gates of the operators that bind at least as tightly as `precedence`; they end at `end`."""
         while pending[-1][0] >= precedence and pending[-1][0] != BRACKET:
             _, op, at = pending.pop()
             if op == "neg":
                 starts[-1] = at
-                nodes[-1] = graph.add(op, nodes[-1], NONE, at, ends[-1], at)
+                add_right(NONE)
             else:
-                right = nodes.pop()
-                end = ends.pop()
+                add_right(nodes.pop())
                 starts.pop()
-                ends[-1] = end
-                nodes[-1] = graph.add(op, nodes[-1], right, starts[-1], end, at)
+            add_left(nodes[-1])
+            nodes[-1] = len(ops)
+            add_op(op)
+            add_start(starts[-1])
+            add_end(end)
+            add_at(at)
+
+    return reduce
 
 
 _COMPARISONS = frozenset(op for op, precedence in BINARY.values() if precedence == COMPARISON)
