@@ -24,6 +24,9 @@ EXIT_INTERRUPTED = 130
 
 FORMATS = ("table", "json")
 
+MAX_REPLAY = 1000
+"""Characters of a command that repeats a check."""
+
 MAX_INPUT = 64_000_000
 """Characters of an expression on standard input."""
 
@@ -187,7 +190,8 @@ def _replays(report: Report, expression: str, claims: tuple[str, ...]) -> list[s
     for check in report.checks:
         values = ",".join(f"{n}={_short(v)}" for n, v in check.point.items())
         at = f" --at {quote(values)}" if values else ""
-        result.append(f"gradcheck expr {quote(shown)}{at}{extra}")
+        command = f"gradcheck expr {quote(shown)}{at}{extra}"
+        result.append(command if len(command) <= MAX_REPLAY else "too long to print; -o json has the point")
     return result
 
 

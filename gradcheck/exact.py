@@ -14,8 +14,9 @@ from gradcheck.graph import Graph, Values, evaluate
 from gradcheck.systems import decimals
 from gradcheck.systems.system import System
 
-BUDGET = 6_000_000
-"""Gate evaluations that finite differences may take at one point."""
+BUDGET = {True: 4_000_000, False: 300_000}
+"""Gate evaluations that finite differences may take at one point, in decimals and in mpmath
+numbers: some seconds of either."""
 
 
 @lru_cache(maxsize=16)
@@ -98,10 +99,12 @@ class Exact:
 
     def slope(self, node: int) -> Slope | None:
         """Return the finite difference along one input; None when the budget is spent."""
-        cone = self.coarse.cone(node)
-        if self.spent + 4 * len(cone) > BUDGET:
+        left = BUDGET[self.simple] - self.spent
+        cone = self.coarse.cone(node, left // 4) if left > 0 else None
+        if cone is None:
+            self.spent += max(left, 0) // 4
             return None
-        self.spent += 4 * len(cone)
+        self.spent += 4 * len(cone) + 1
         found = self.coarse.slope(node, cone)
         if found.kind not in (UNSETTLED, EDGE, UNDEFINED):
             return found

@@ -147,12 +147,17 @@ class Graph:
         return first, user
 
 
-def downstream(graph: Graph, node: int, users: tuple[array[int], array[int]]) -> list[int]:
-    """Return the gates whose value depends on `node`, in the order in which to compute them."""
+def downstream(graph: Graph, node: int, users: tuple[array[int], array[int]], limit: int) -> list[int] | None:
+    """Return the gates whose value depends on `node`, in the order in which to compute them.
+
+    None if there are more than `limit`.
+    """
     first, user = users
     seen = {node}
     stack = [node]
     while stack:
+        if len(seen) > limit:
+            return None
         n = stack.pop()
         for k in range(first[n], first[n + 1]):
             u = user[k]

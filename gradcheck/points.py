@@ -194,13 +194,14 @@ def _draw(generator: Random, names: Sequence[str], width: float, only_positive: 
     digits = max(0, 1 - math.floor(math.log10(width / 3)))
     steps = round(width * 10**digits)
     point: Point = {}
+    taken: set[float] = set()
     for name in names:
-        taken = set(point.values())
-        for _ in range(100):
+        for _ in range(100 if len(names) <= steps else 1):
             k = generator.randint(1, steps)
             value = round((k if only_positive or generator.random() < 0.6 else -k) / 10**digits, digits)
             if value not in taken:
                 break
+        taken.add(value)
         point[name] = value
     return point
 

@@ -63,9 +63,9 @@ class Differences:
         self.users: tuple[array[int], array[int]] = graph.users()
         self.largest = max((abs(v) for v in values if _finite(v)), default=1)
 
-    def cone(self, node: int) -> list[int]:
-        """Return the gates to recompute when `node` changes."""
-        return downstream(self.graph, node, self.users)
+    def cone(self, node: int, limit: int) -> list[int] | None:
+        """Return the gates to recompute when `node` changes; None if there are more than `limit`."""
+        return downstream(self.graph, node, self.users, limit)
 
     def at(self, node: int, cone: list[int], moves: list[Any]) -> list[Any]:
         """Return the output's value with `node` moved by each of `moves`."""

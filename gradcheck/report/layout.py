@@ -24,6 +24,9 @@ TITLES = {"backprop": "backprop", "symbolic": "SymPy", "finite_difference": "fin
 EVERY = 24
 """Numbers up to which each gets a row; beyond, each input shows its worst."""
 
+LONGEST = 60
+"""Characters of an expression that may stand in one line without a blank."""
+
 
 def lines(report: Report, width: int, replay: Sequence[str] = ()) -> list[Line]:
     """Return the whole report.
@@ -78,7 +81,7 @@ def _check(report: Report, check: Check, width: int) -> list[Line]:
 
 def _title(check: Check) -> Line:
     text = " ".join(visible(check.source.strip().replace("\n", "; ")).split())
-    text = text if len(text) <= 300 else text[:299] + "…"
+    text = text if len(text) <= 200 else text[:199] + "…"
     small = {name: v for name, v in check.point.items() if isinstance(v, float)}
     shown = ", ".join(f"{visible(name)} = {number(v)}" for name, v in list(small.items())[:12])
     arrays = ", ".join(visible(name) for name in check.point if name not in small)
@@ -91,21 +94,36 @@ def _chosen(check: Check) -> list[Gradient]:
     if len(check.gradients) <= EVERY:
         return check.gradients
     rows: list[Gradient] = []
-    for name in dict.fromkeys(g.input for g in check.gradients):
-        mine = [g for g in check.gradients if g.input == name]
+    for mine in _by_input(check).values():
         bad = [g for g in mine if g.verdict == DISAGREE][:5]
-        rows += bad or [max(mine, key=lambda g: (SEVERITY.index(g.verdict), g.caught or 0.0))]
-    return rows
+        rows += bad or [max(mine, key=_severity)]
+    return sorted(rows, key=_severity, reverse=True)[:EVERY] if len(rows) > EVERY else rows
+
+
+def _severity(g: Gradient) -> tuple[int, float]:
+    return SEVERITY.index(g.verdict), g.caught or 0.0
+
+
+def _by_input(check: Check) -> dict[str, list[Gradient]]:
+    found: dict[str, list[Gradient]] = {}
+    for g in check.gradients:
+        found.setdefault(g.input, []).append(g)
+    return found
 
 
 def _counts(check: Check, rows: list[Gradient]) -> list[Line]:
     if len(rows) == len(check.gradients):
         return []
     result: list[Line] = []
-    for name in dict.fromkeys(g.input for g in check.gradients):
-        words = [g.verdict for g in check.gradients if g.input == name]
-        counts = ", ".join(f"{words.count(w)} {w}" for w in reversed(SEVERITY) if w in words)
-        result.append([(f"  {visible(name)}: {len(words)} numbers: {counts}", "dim")])
+    inputs = _by_input(check)
+    for name, mine in list(inputs.items())[:EVERY]:
+        if len(mine) > 1:
+            words = [g.verdict for g in mine]
+            counts = ", ".join(f"{words.count(w)} {w}" for w in reversed(SEVERITY) if w in words)
+            result.append([(f"  {visible(name)}: {len(words)} numbers: {counts}", "dim")])
+    hidden = len(inputs) - len({g.input for g in rows})
+    if hidden > 0:
+        result.append([(f"  and {_plural(hidden, 'input')} more, no worse; -o json lists all", "dim")])
     return result
 
 
@@ -215,7 +233,8 @@ def _not_covered(report: Report) -> str:
         covered = sum(v is not None for v in values)
         if covered < len(values):
             notes.append(f"{TITLES[engine]} gave {covered:,} of {len(values):,}")
-    return f"{'; '.join(notes)}." if notes else ""
+    text = "; ".join(notes)
+    return f"{text[0].upper()}{text[1:]}." if notes else ""
 
 
 def _width(table: list[Line]) -> int:
@@ -244,7 +263,7 @@ def _words(text: str) -> list[str]:
     word = ""
     for character in text:
         word += character
-        if character == " " and word.strip():
+        if (character == " " and word.strip()) or len(word) > LONGEST:
             parts.append(word)
             word = ""
     return [*parts, word] if word else parts
