@@ -111,7 +111,7 @@ def expr(
     expression: str, at: tuple[str, ...], points: int, seed: int, wrt: str | None,
     claims: tuple[str, ...], engines: str | None, strict: bool, outputs: tuple[str, ...],
 ) -> None:  # fmt: skip
-    r"""Check the gradient of EXPRESSION (`-` reads it from standard input).
+    """Check the gradient of EXPRESSION (`-` reads it from standard input).
 
     \b
     gradcheck expr "(x+y)*z" --at x=-2,y=5,z=-4
@@ -119,7 +119,7 @@ def expr(
     gradcheck expr "sum(W @ x)" --at "W=randn(2,3),x=[1,2,3]"
 
     Exit status: 0 right, 1 wrong, 2 bad input, 4 undecided, 5 nothing was exercised.
-    """
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
     targets = [_target(o) for o in outputs] or [("table", None)]
     from gradcheck.checking import ENGINES, Job, Settings
     from gradcheck.errors import Source
@@ -219,7 +219,7 @@ def _write(report: Report, targets: list[tuple[str, str | None]], replay: list[s
         else:
             alone = all(f != "json" or p is not None for f, p in targets)
             stream = sys.stdout if alone else sys.stderr
-            lines = layout.lines(report, _width(), replay)
+            lines = layout.lines(report, _width(), replay, plus_minus=writers.plus_minus(stream))
             (writers.terminal if stream.isatty() else writers.plain)(lines, stream)
             stream.flush()
 

@@ -28,27 +28,28 @@ LONGEST = 60
 """Characters of an expression that may stand in one line without a blank."""
 
 
-def lines(report: Report, width: int, replay: Sequence[str] = ()) -> list[Line]:
+def lines(report: Report, width: int, replay: Sequence[str] = (), plus_minus: str = "±") -> list[Line]:
     """Return the whole report.
 
     Args:
         report: what to show.
         width: columns of the screen.
         replay: a command for each check that repeats it, shown for chosen points.
+        plus_minus: what stands between a number and its error bar.
     """
     result: list[Line] = []
     if replay:
         chosen = _plural(len(report.checks), "point")
         result += [[(f"{chosen} chosen inside the domain, seed {report.seed}", "dim")], []]
     for k, check in enumerate(report.checks):
-        result += _check(report, check, width)
+        result += _check(report, check, width, plus_minus)
         if replay:
             result.append([(f"  replay: {visible(replay[k])}", "dim")])
         result.append([])
     return [*result, *_fold([(_summary(report), report.verdict)], width, 0)]
 
 
-def _check(report: Report, check: Check, width: int) -> list[Line]:
+def _check(report: Report, check: Check, width: int, plus_minus: str) -> list[Line]:
     result = _fold(_title(check), width, 4)
     if check.shape:
         note = f"the output is {show(check.shape)}: this is the gradient of the sum of its elements"
@@ -58,15 +59,15 @@ def _check(report: Report, check: Check, width: int) -> list[Line]:
         result.append([(text, "dim")])
     rows = _chosen(check)
     forms = not any(g.index for g in rows) and any(g.formula for g in rows)
-    wide = _grid(report, rows, forms) if rows else []
+    wide = _grid(report, rows, forms, plus_minus) if rows else []
     if forms and _width(wide) > width:
-        wide = _grid(report, rows, False)
+        wide = _grid(report, rows, False, plus_minus)
         forms = False
     if _width(wide) <= width:
         result += wide
     else:
         for row in rows:
-            result += _stacked(report, row)
+            result += _stacked(report, row, plus_minus)
     if not forms:
         for g in rows:
             if g.formula is not None:
@@ -127,11 +128,11 @@ def _counts(check: Check, rows: list[Gradient]) -> list[Line]:
     return result
 
 
-def _cells(report: Report, g: Gradient, full: bool) -> list[Segment]:
+def _cells(report: Report, g: Gradient, full: bool, plus_minus: str) -> list[Segment]:
     cells = [(visible(g.name), "head"), (number(g.at), "")]
     for engine in report.engines:
         if engine == "finite_difference":
-            cells.append((_with_bar(g, full), ""))
+            cells.append((_with_bar(g, full, plus_minus), ""))
         else:
             cells.append((number(getattr(g, engine), full), ""))
     if any(x.claimed is not None for c in report.checks for x in c.gradients):
@@ -144,10 +145,10 @@ def _headings(report: Report) -> list[str]:
     return ["input", "value", *(TITLES[e] for e in report.engines), *(["claimed"] if claimed else []), "verdict"]
 
 
-def _grid(report: Report, rows: list[Gradient], forms: bool) -> list[Line]:
+def _grid(report: Report, rows: list[Gradient], forms: bool, plus_minus: str) -> list[Line]:
     table = [[(text, "dim") for text in _headings(report)]]
     full = any(map(_looks_right, rows))
-    table += [_cells(report, g, full) for g in rows]
+    table += [_cells(report, g, full, plus_minus) for g in rows]
     if forms:
         table[0].append(("closed form", "dim"))
         for cells, g in zip(table[1:], rows, strict=True):
@@ -173,8 +174,8 @@ def _trimmed(line: Line) -> Line:
     return line
 
 
-def _stacked(report: Report, g: Gradient) -> list[Line]:
-    cells = _cells(report, g, _looks_right(g))
+def _stacked(report: Report, g: Gradient, plus_minus: str) -> list[Line]:
+    cells = _cells(report, g, _looks_right(g), plus_minus)
     result: list[Line] = [[("  ", ""), cells[0], (" = ", ""), cells[1]]]
     for heading, cell in zip(_headings(report)[2:], cells[2:], strict=True):
         result.append([(f"    {heading:<18} ", "dim"), cell])
@@ -188,12 +189,12 @@ def _looks_right(g: Gradient) -> bool:
     return g.verdict == DISAGREE and number(graded) == number(truth)
 
 
-def _with_bar(g: Gradient, full: bool) -> str:
+def _with_bar(g: Gradient, full: bool, plus_minus: str) -> str:
     if g.finite_difference is None:
         return "-"
     if g.error_bound is None:
         return number(g.finite_difference, full)
-    return f"{number(g.finite_difference, full)} ± {g.error_bound:.1g}"
+    return f"{number(g.finite_difference, full)} {plus_minus} {g.error_bound:.1g}"
 
 
 def number(value: float | None, full: bool = False) -> str:
@@ -255,7 +256,18 @@ def _fold(line: Line, width: int, indent: int) -> list[Line]:
                 used, part = indent, part.lstrip()
             result[-1].append((part, style))
             used += display_width(part)
-    return [_trimmed(one) for one in result]
+    return [_trimmed(_merged(one)) for one in result]
+
+
+def _merged(line: Line) -> Line:
+    """Join neighbours of one style."""
+    result: Line = []
+    for text, style in line:
+        if result and result[-1][1] == style:
+            result[-1] = (result[-1][0] + text, style)
+        else:
+            result.append((text, style))
+    return result
 
 
 def _words(text: str) -> list[str]:

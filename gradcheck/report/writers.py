@@ -24,16 +24,26 @@ STYLES = {
     "disagree": "bold red",
 }
 
-ASCII = str.maketrans({"─": "-", "±": "+/-", "…": "..."})
+ASCII = str.maketrans({"─": "-", "…": "~"})
+
+
+def _holds(stream: IO[str], text: str) -> bool:
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def plus_minus(stream: IO[str]) -> str:
+    """Return the sign between a number and its bar that `stream` can hold."""
+    return "±" if _holds(stream, "±─…") else "+-"
 
 
 def plain(lines: list[Line], stream: IO[str]) -> None:
     """Write lines without colour; in ASCII where the stream can hold no more."""
     text = "".join("".join(part for part, _ in line) + "\n" for line in lines)
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except (UnicodeEncodeError, LookupError):
+    if not _holds(stream, text):
         text = text.translate(ASCII).encode("ascii", "backslashreplace").decode("ascii")
     stream.write(text)
 
@@ -44,7 +54,7 @@ def terminal(lines: list[Line], stream: IO[str]) -> None:
     from rich.text import Text
 
     console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
-    if (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") not in ("utf8", "utf16"):
+    if not _holds(stream, "".join(part for line in lines for part, _ in line)):
         plain(lines, stream)
         return
     for line in lines:
