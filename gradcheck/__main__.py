@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 
 def main() -> None:
@@ -10,9 +11,13 @@ def main() -> None:
     # Loading SymPy makes a million objects that stay: looking through them for garbage again
     # and again would cost a tenth of the run.
     gc.set_threshold(200_000, 50, 50)
-    from gradcheck.cli import main as run
+    try:
+        from gradcheck.cli import main as run
 
-    run()
+        run()
+    except KeyboardInterrupt:
+        # Pressed while modules were still being loaded.
+        sys.exit(130)
 
 
 if __name__ == "__main__":
