@@ -54,7 +54,7 @@ class ArrayPoint:
         """The value of each node as an array of high-precision numbers."""
         lifted = np.frompyfunc(lambda x: exact.system.constant(repr(float(x))), 1, 1)
         inputs = {name: np.asarray(lifted(x), dtype=object) for name, x in self.inputs.items()}
-        values, _ = evaluate(self.graph, arrays.of(exact.reading(exact.system)), inputs)
+        values, _ = evaluate(self.graph, arrays.of(exact.system), inputs)
         return [np.asarray(v, dtype=object) for v in values]
 
     def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
@@ -67,7 +67,8 @@ class ArrayPoint:
         found = gradients[self.graph.inputs[name]]
         if found is None:
             return [zero] * self.inputs[name].size
-        return list(np.ma.filled(found, zero).ravel())
+        # Adding zero makes numbers of the system out of the plain zeros that numpy fills in.
+        return [x + zero for x in np.ma.filled(found, 0).ravel()]
 
     def claim(self, claim: Any, exact: Exact) -> tuple[list[float], list[Any]]:
         """Return the claimed gradient's elements, in float64 and in high precision."""
@@ -78,7 +79,7 @@ class ArrayPoint:
             rough, _ = evaluate(claim.graph, self.forward.system, {n: self.values[nodes[n]] for n in used})
         known = self.exact_values(exact)
         sharp, _ = evaluate(
-            claim.graph, arrays.of(exact.reading(exact.system)), {n: known[nodes[n]] for n in used}
+            claim.graph, arrays.of(exact.system), {n: known[nodes[n]] for n in used}
         )
         shape = self.inputs[claim.name].shape
         found = np.shape(rough[claim.graph.output])

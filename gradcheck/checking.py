@@ -72,8 +72,12 @@ def check(
     given: list[dict[str, Any]]
     if isinstance(at, str):
         given = points.read([at])
+    elif isinstance(at, Mapping):
+        given = [_checked(at)]
+    elif at is None or isinstance(at, Sequence):
+        given = [_checked(point) for point in at or ()]
     else:
-        given = [_checked(p) for p in ([at] if isinstance(at, Mapping) else at or [])]
+        raise PointError(f"at= takes a mapping, a list of mappings or text, not {type(at).__name__}")
     return Job(Source(expression), given, claims or {}, settings).run()
 
 
@@ -81,17 +85,22 @@ def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _checked(point: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(point: Any) -> dict[str, Any]:
     """Return a point from Python as plain floats and float64 arrays."""
     result: dict[str, Any] = {}
+    if not isinstance(point, Mapping):
+        raise PointError(f"a point is a mapping of names to values, not {type(point).__name__}")
     for name, value in point.items():
-        if isinstance(value, (int, float)):
-            result[name] = float(value)
-        else:
-            import numpy as np
+        try:
+            if isinstance(value, (int, float)):
+                result[name] = float(value)
+            else:
+                import numpy as np
 
-            array = np.asarray(value, dtype=float)
-            result[name] = array if array.shape else float(array)
+                array = np.asarray(value, dtype=float)
+                result[name] = array if array.shape else float(array)
+        except (TypeError, ValueError, OverflowError):
+            raise PointError(f"the value of `{name}` is not a number or an array of numbers") from None
         numbers = [result[name]] if isinstance(result[name], float) else result[name].ravel().tolist()
         if not all(map(math.isfinite, numbers)):
             raise PointError(f"the value of `{name}` is not finite")
@@ -115,7 +124,7 @@ class Job:
         for point in given:
             points.check_names(self.graph, point)
         self.wrt = self._inputs()
-        self.claims = {name: Claim(self.graph, name, str(text), named) for name, text in claims.items()}
+        self.claims = {name: Claim(self.graph, name, claim, named) for name, claim in claims.items()}
         for name, claim in self.claims.items():
             if name not in self.wrt:
                 hint = did_you_mean(name, self.wrt) or f"inputs that are checked: {', '.join(self.wrt)}"
@@ -213,16 +222,32 @@ class Job:
 
 
 class Claim:
-    """A gradient the user gives: a formula over the inputs and stages, or a number."""
+    """A gradient the user gives: a formula over the inputs and stages, or a number.
 
-    def __init__(self, graph: Graph, name: str, text: str, named: Iterable[str]) -> None:
+    Attributes:
+        name: the input.
+        graph: the formula.
+        number: the text of a number; None for a formula.
+        special: NaN or an infinity, which the language has no word for; else None.
+    """
+
+    def __init__(self, graph: Graph, name: str, claim: str | float, named: Iterable[str]) -> None:
         self.name = name
-        self.source = Source(text, f"--claim {name}")
+        text = claim if isinstance(claim, str) else repr(float(claim))
+        self.special = float(text) if _SPECIAL.fullmatch(text) and text not in graph.inputs else None
+        self.source = Source(text if self.special is None else "0", f"--claim {name}")
         self.graph = parse(self.source, {*graph.inputs, *graph.stages, *named})
         for other, node in self.graph.inputs.items():
             if other not in graph.inputs and other not in graph.stages:
                 known = [*graph.inputs, *graph.stages]
                 hint = did_you_mean(other, known) or f"a claim may use {', '.join(known)}"
                 raise PointError(f"the expression has no variable `{other}`", self.source, self.graph.span(node), hint)
-        number = re.fullmatch(r"\s*([+-]?)\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*", text)
+        number = _NUMBER.fullmatch(text)
         self.number = number[1] + number[2] if number else None
+        if self.number is not None and not isinstance(claim, str):
+            # A float from a program means all of its digits.
+            self.number = f"{float(claim):.17e}"
+
+
+_SPECIAL = re.compile(r"\s*[+-]?(?:nan|inf|infinity)\s*", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*([+-]?)\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*")

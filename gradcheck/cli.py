@@ -42,7 +42,7 @@ class _Group(click.Group):
 
             hint = did_you_mean(args[0], self.commands)
             if hint is None and re.search(r"[-+*/^()]", args[0]):
-                hint = f'for an expression: gradcheck expr "{args[0][:40]}"'
+                hint = f'for an expression: gradcheck expr "{visible(args[0][:40])}"'
             message = f"there is no command `{visible(args[0][:60])}`" + (f"; {hint}" if hint else "")
             raise click.UsageError(message, ctx) from error
 
@@ -75,8 +75,8 @@ class _ExpressionCommand(click.Command):
 def _is_option(word: str, known: set[str]) -> bool:
     """Whether a word that starts with a minus sign is (or was meant to be) an option."""
     if word.startswith("--"):
-        return word[2:3].isalpha()
-    return word[:2] in known and (len(word) == 2 or word[:2] == "-o")
+        return re.match(r"--[a-z][a-z-]+(=|$)", word) is not None
+    return word in known or re.match(r"-o(table|json)", word) is not None
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -133,9 +133,18 @@ def expr(
         engines=_names(engines) if engines is not None else ENGINES,
         points=points, seed=seed, strict=strict,
     )  # fmt: skip
-    job = Job(Source(expression, name), read(at) if at else [], dict(_claim(c) for c in claims), settings)
+    job = Job(Source(expression, name), read(at) if at else [], _claims(claims), settings)
     report = job.run()
-    _write(report, targets, [] if at else _replays(report, expression, claims))
+    try:
+        _write(report, targets, [] if at else _replays(report, expression, claims))
+    except BrokenPipeError:
+        # The reader has gone; the verdict stands. Python's own flush at exit must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        from gradcheck.errors import UsageError
+
+        sys.stdout = None
+        raise UsageError(f"cannot write the report: {error.strerror}") from None
     sys.exit(report.exit_code)
 
 
@@ -160,16 +169,26 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _claim(text: str) -> tuple[str, str]:
-    name, equals, formula = text.partition("=")
-    if not equals or not name.strip() or not formula.strip():
-        from gradcheck.errors import UsageError
+def _claims(texts: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, formula = text.partition("=")
+        name, formula = name.strip(), formula.strip()
+        if not equals or not name or not formula or name in found:
+            from gradcheck.errors import UsageError
 
-        raise UsageError(f"--claim {text}: expected name=formula", hint='as in --claim x="z + 1"')
-    return name.strip(), formula.strip()
+            if name in found:
+                raise UsageError(f"--claim {text}: `{name}` is claimed twice")
+            raise UsageError(f"--claim {text}: expected name=formula", hint='as in --claim x="z + 1"')
+        found[name] = formula
+    return found
 
 
 def _standard_input() -> str:
+    if sys.stdin is None:
+        from gradcheck.errors import UsageError
+
+        raise UsageError("standard input is closed")
     data = sys.stdin.buffer.read(MAX_INPUT + 1)
     from gradcheck.errors import LanguageError
 
@@ -185,6 +204,8 @@ def _replays(report: Report, expression: str, claims: tuple[str, ...]) -> list[s
     from shlex import quote
 
     shown = expression if len(expression) <= 200 else "…"
+    if "\n" in shown:
+        shown = "; ".join(line for line in shown.splitlines() if line.strip()) if "#" not in shown else "…"
     extra = "".join(f" --claim {quote(c)}" for c in claims)
     result = []
     for check in report.checks:
@@ -202,6 +223,10 @@ def _short(value: float) -> str:
 def _write(report: Report, targets: list[tuple[str, str | None]], replay: list[str]) -> None:
     from gradcheck.report import layout, writers
 
+    if sys.stdout is None and any(path is None for _, path in targets):
+        from gradcheck.errors import UsageError
+
+        raise UsageError("standard output is closed")
     for form, path in targets:
         if form == "json":
             text = writers.as_json(report)
@@ -254,7 +279,7 @@ def main() -> None:
     try:
         commands.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _complain(_usage(error))
         _leave(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -262,10 +287,6 @@ def main() -> None:
     except GradcheckError as error:
         _complain(error.render())
         _leave(error.exit_code)
-    except BrokenPipeError:
-        # The reader has gone; Python's own flush at exit must not fail a second time.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _leave(EXIT_CRASH)
     except (RecursionError, MemoryError, Exception) as error:
         if os.environ.get("GRADCHECK_DEBUG"):
             raise
@@ -274,7 +295,18 @@ def main() -> None:
         _leave(EXIT_CRASH)
 
 
+def _usage(error: click.ClickException) -> str:
+    """Return click's message, with what the user typed made safe to show."""
+    from gradcheck.errors import visible
+
+    context = getattr(error, "ctx", None)
+    usage = f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n\n" if context else ""
+    return f"{usage}Error: {visible(error.format_message())}"
+
+
 def _complain(text: str) -> None:
+    if sys.stderr is None:
+        return
     encoding = sys.stderr.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding), err=True)
 

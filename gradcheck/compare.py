@@ -27,10 +27,19 @@ KEPT = 1e-6
 NARROW = 1e-3
 """A bar wider than this part of the value could hide a bug."""
 
+NOISE = 1e-12
+"""A bar below this part of what the function's own values suggest surrounds a zero."""
+
 TINY = 2.0**-1022
 """Below this float64 has fewer digits, which is no fault of a gradient."""
 
 ULP = 2.0**-52
+
+LAST_DIGITS = 8
+"""Units in the last place of a float64 that are granted to what a user computed in float64."""
+
+FEW, MANY = 3, 15
+"""Digits from which a typed number says something, and from which it says enough."""
 
 
 class Answer(NamedTuple):
@@ -38,9 +47,11 @@ class Answer(NamedTuple):
 
     Attributes:
         value: as float64, the number that is reported.
-        exact: the same without float64's rounding, in high precision; None if there is none.
+        exact: the same without float64's rounding, in high precision.
         bar: bound on the error of `exact`, from the method itself.
         conventional: True if the value rests on a convention at a kink, and proves nothing.
+        claimed: True for the user's own gradient; its constants are float64s, so it is right
+            when it is right to the last digits of a float64.
         written: for a number the user typed, its text; its last digit is all it claims.
         slack: float64 rounding granted to a typed number.
     """
@@ -49,6 +60,7 @@ class Answer(NamedTuple):
     exact: Any
     bar: Any = 0
     conventional: bool = False
+    claimed: bool = False
     written: str | None = None
     slack: float = 0.0
 
@@ -104,7 +116,7 @@ def judge(graded: Answer, symbolic: Answer | None, slope: SlopeAnswer | None, sc
     if not firm:
         why = "only a convention at a kink speaks for it" if usable else "no other method gave a number"
         return Verdict(INCONCLUSIVE, why)
-    truth = firm[0]
+    truth = min(firm, key=lambda a: a.bar)
     if len(firm) == 2 and not _meet(firm[0], firm[1]):
         if graded.finite and (_meet(graded, firm[0]) or _meet(graded, firm[1])):
             return Verdict(INCONCLUSIVE, f"SymPy says {firm[1].value!r}, finite differences {firm[0].value!r}")
@@ -113,7 +125,7 @@ def judge(graded: Answer, symbolic: Answer | None, slope: SlopeAnswer | None, sc
         return Verdict(DISAGREE, f"it is {_spell(graded.value)}, the others say {truth.value!r}")
     if graded.written is not None:
         return _typed(graded, truth)
-    if not _meet(graded, truth):
+    if not all(_meet(graded, answer) for answer in firm):
         return Verdict(DISAGREE, how_wrong(graded.value, truth.value))
     return _rounding(graded, truth, slope, scale)
 
@@ -126,15 +138,18 @@ def _meet(a: Answer, b: Answer) -> bool:
     """Whether two answers overlap, within their bars and the last of their digits."""
     gap = abs(a.exact - b.exact)
     size = max(abs(a.exact), abs(b.exact))
-    return bool(gap <= size / SAME_DIGITS + a.bar + b.bar)
+    allowed = size / SAME_DIGITS + a.bar + b.bar
+    if a.claimed or b.claimed:
+        allowed += size * LAST_DIGITS / 2**52
+    return bool(gap <= allowed)
 
 
 def _at_kink(graded: Answer, slope: SlopeAnswer) -> Verdict:
-    low, high = sorted((float(slope.left), float(slope.right)))
+    low, high = sorted((slope.left, slope.right))
     word = "the value jumps here" if slope.kind == "jump" else "not differentiable here"
     sides = f"{word}: slope {_short(float(slope.left))} from the left, {_short(float(slope.right))} from the right"
-    slack = KEPT * max(abs(low), abs(high))
-    if math.isfinite(graded.value) and low - slack <= graded.value <= high + slack:
+    slack = max(abs(low), abs(high)) * LAST_DIGITS / 2**52
+    if graded.finite and low - slack <= graded.exact <= high + slack:
         return Verdict(KINK, sides)
     return Verdict(DISAGREE, f"{_short(graded.value)} is outside of the one-sided slopes; {sides}")
 
@@ -143,18 +158,15 @@ def _typed(graded: Answer, truth: Answer) -> Verdict:
     """Grade a number that the user typed: to float64's last digits, or to those written."""
     assert graded.written is not None
     error = abs(graded.value - truth.value)
-    allowed = max(graded.slack, 8 * ULP * abs(truth.value), math.ulp(0.0))
+    allowed = max(graded.slack, LAST_DIGITS * ULP * abs(truth.value), math.ulp(0.0))
     if error <= allowed:
         return Verdict(AGREE, caught=allowed / abs(truth.value) if truth.value else None)
     digits, last = _precision(graded.written)
-    if digits and error <= 0.500001 * last and abs(truth.value) > 0:
-        if digits >= 15:
+    if digits >= FEW and error <= 0.500001 * last:
+        if digits >= MANY:
             return Verdict(AGREE, caught=last / abs(truth.value))
-        plural = "" if digits == 1 else "s"
-        return Verdict(
-            INCONCLUSIVE,
-            f"right to the {digits} digit{plural} written ({truth.value!r}); claim a formula or 15 digits",
-        )
+        why = f"right to the {digits} digits written, of {truth.value!r}; claim a formula, or {MANY} digits"
+        return Verdict(INCONCLUSIVE, why)
     return Verdict(DISAGREE, how_wrong(graded.value, truth.value))
 
 
@@ -175,10 +187,12 @@ def _rounding(graded: Answer, truth: Answer, slope: SlopeAnswer | None, scale: f
     """The rules are right; say what float64 made of them."""
     size = abs(truth.value)
     error = abs(float(graded.exact - truth.exact) + (graded.value - float(graded.exact)))
+    if float(truth.bar) > NARROW * size and float(truth.bar) > NOISE * scale:
+        return Verdict(INCONCLUSIVE, "the error bars are too wide to have caught a bug")
     if slope is not None and not slope.exercised and abs(graded.value) <= KEPT * scale:
         return Verdict(NOT_EXERCISED, "the value does not change with this input here")
     if size < TINY:
-        small = KEPT * scale if truth.exact == 0 or float(abs(truth.exact)) <= float(truth.bar) else 4 * TINY * ULP
+        small = KEPT * scale if abs(truth.exact) <= truth.bar or truth.exact == 0 else 4 * TINY * ULP
         if error <= small:
             return Verdict(AGREE)
         return Verdict(LOSSY, f"right rules, but float64 rounding left {graded.value!r} instead of {truth.value!r}")
@@ -188,14 +202,11 @@ def _rounding(graded: Answer, truth: Answer, slope: SlopeAnswer | None, scale: f
         return Verdict(
             LOSSY, f"right rules, but float64 kept {kept} digit{plural}: the true value is {truth.value!r}"
         )
-    bar = error + ULP * size + float(truth.bar)
-    if bar > NARROW * size:
-        return Verdict(INCONCLUSIVE, "the error bars are too wide to have caught a bug")
-    return Verdict(AGREE, caught=bar / size)
+    return Verdict(AGREE, caught=(error + ULP * size + float(truth.bar)) / size)
 
 
 def _short(value: float) -> str:
-    return f"{value:.6g}"
+    return f"{value + 0.0:.6g}"
 
 
 def how_wrong(value: float, truth: float) -> str:

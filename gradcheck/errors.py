@@ -12,7 +12,7 @@ from collections.abc import Iterable
 WINDOW = 72
 """Columns of source shown around a caret: one line of an 80-column terminal."""
 
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
@@ -46,7 +46,7 @@ class Source:
         end = len(self.text) if end < 0 else end
         left = begin if column <= WINDOW - 12 else span[0] - WINDOW // 2
         right = min(end, left + WINDOW)
-        stop = max(span[0] + 1, min(span[1], right))
+        stop = min(max(span[0] + 1, span[1]), max(right, span[0]))
         head = ("…" if left > begin else "") + visible(self.text[left : span[0]].replace("\t", " "))
         marked = visible(self.text[span[0] : stop].replace("\t", " "))
         tail = visible(self.text[stop:right].replace("\t", " ")) + ("…" if right < end else "")

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any
 
+from gradcheck import forward, points
 from gradcheck.engines.backprop import backprop
-from gradcheck.engines.finite_difference import EDGE, STEPS, UNDEFINED, UNSETTLED, Differences, Slope, settle
+from gradcheck.engines.finite_difference import SMOOTH, Differences, Slope, settle
 from gradcheck.errors import DomainError
-from gradcheck.graph import Graph, Values, evaluate
+from gradcheck.graph import CONSTANT, INPUT, Graph, Problem, Values, evaluate
 from gradcheck.systems import decimals
 from gradcheck.systems.system import System
 
-BUDGET = {True: 4_000_000, False: 300_000}
+COARSE, FINE = (25, 100), (120, 420)
+"""Step as a power of ten, and digits. The second only where the first finds something unusual."""
+
+BUDGET = {True: 4_000_000, False: 400_000}
 """Gate evaluations that finite differences may take at one point, in decimals and in mpmath
 numbers: some seconds of either."""
+
+FINE_COST = 12
+"""What an evaluation in FINE digits costs, in evaluations in COARSE ones."""
 
 
 @lru_cache(maxsize=16)
@@ -40,31 +48,52 @@ def spread(values: Values) -> int:
 class Exact:
     """A graph of single numbers at one point, in numbers of a hundred digits and more.
 
-    Attributes:
+    Args:
         graph: the graph.
+        inputs: its inputs.
+        floats: the float64 value of each node.
+        also: ops that will be computed beside the graph's own (those of claims).
+
+    Attributes:
         system: the number system.
-        values: the value of each node.
+        values: the value of each node; None for gates in a branch that is not taken.
+        bends: the gates that lie exactly on a kink of their op.
+        refined: whether some place asked for more digits.
+
+    Raises:
+        DomainError: if the function has no value in exact arithmetic.
     """
 
-    def __init__(self, graph: Graph, inputs: Mapping[str, float], floats: Values, written: bool = False) -> None:
+    def __init__(
+        self, graph: Graph, inputs: Mapping[str, float], floats: Values, also: AbstractSet[str] = frozenset()
+    ) -> None:
         self.graph = graph
         self.inputs = inputs
-        self.written = written
-        self.simple = decimals.supports(set(graph.ops) - {"input", "constant"})
-        self.extra = 20 * math.ceil(spread(floats) / 20)
-        self.power, self.digits = STEPS[0][0], STEPS[0][1] + self.extra
+        self.live = forward.live(graph, floats) if "where" in graph.ops else None
+        known = floats if self.live is None else [floats[k] for k in self.live]
+        self.extra = 20 * math.ceil(spread(known) / 20)
+        self.simple = decimals.supports((set(graph.ops) | also) - {INPUT, CONSTANT})
+        self.digits = COARSE[1] + self.extra
         self.system = number_system(self.simple, self.digits)
-        self.values = self.compute(self.system)
+        self.values = self._compute(self.system)
+        self.bends = points.kinks(graph, self.system, self.values)
+        if self.live is not None and not {graph.ops[k] for k in self.bends}.isdisjoint(forward.COMPARISONS):
+            # On the border between two branches a small step may take the other one.
+            self.live = None
+            self.values = self._compute(self.system)
         self._coarse: Differences | None = None
         self._fine: Differences | None = None
+        self.refined = False
         self.spent = 0
 
-    def compute(self, system: System) -> Values:
-        """Evaluate the graph in `system`."""
-        with system.active():
-            values, problems = evaluate(self.graph, self.reading(system), self.numbers(system))
-        output = values[self.graph.output]
-        if output is None or output - output != 0:
+    def _compute(self, system: System) -> Values:
+        values, problems = self._evaluate(system)
+        if not _finite(values[self.graph.output]) and self.simple:
+            # The definition may pass through exp(1e20), which decimals cannot hold.
+            self.simple = False
+            self.system = system = number_system(False, self.digits)
+            values, problems = self._evaluate(system)
+        if not _finite(values[self.graph.output]):
             node = problems[0][0] if problems else self.graph.output
             raise DomainError(
                 "the expression has no value here, float64's rounding aside",
@@ -72,30 +101,35 @@ class Exact:
             )  # fmt: skip
         return values
 
-    def reading(self, system: System) -> System:
-        """Return `system`, reading the user's literals as the decimals they are written as."""
-        if not self.written:
-            return system
-        return System(
-            system.name, system.natives, system.literal, literal=system.literal,
-            inline=system.inline, nan=system.nan, active=system.active,
-        )  # fmt: skip
-
-    def numbers(self, system: System) -> dict[str, Any]:
-        """Return the inputs as numbers of `system`, exactly."""
-        return {name: system.constant(repr(float(x))) for name, x in self.inputs.items()}
+    def _evaluate(self, system: System) -> tuple[Values, list[Problem]]:
+        numbers = {name: system.constant(repr(float(x))) for name, x in self.inputs.items()}
+        with system.active():
+            return evaluate(self.graph, system, numbers, self.live)
 
     def backprop(self) -> list[Any]:
         """Run the op table's rules in this precision."""
-        with self.system.active():
-            return backprop(self.graph, self.system, self.values, self.system.literal("1"))
+        return backprop(self.graph, self.system, self.values, self.system.literal("1"))
+
+    def _differences(self, step: tuple[int, int]) -> Differences:
+        fine = step is FINE
+        power, digits = step[0] + fine * self.extra, step[1] + (3 if fine else 1) * self.extra
+        system = number_system(self.simple, digits)
+        values = self._compute(system) if fine else self.values
+        return Differences(self.graph, system, values, digits=digits, power=power, live=self.live)
 
     @property
     def coarse(self) -> Differences:
         """Differences with the usual step."""
         if self._coarse is None:
-            self._coarse = Differences(self.graph, self.system, self.values, self.digits, self.power)
+            self._coarse = self._differences(COARSE)
         return self._coarse
+
+    @property
+    def fine(self) -> Differences:
+        """Differences with a step that tells kinks from curves."""
+        if self._fine is None:
+            self._fine = self._differences(FINE)
+        return self._fine
 
     def slope(self, node: int) -> Slope | None:
         """Return the finite difference along one input; None when the budget is spent."""
@@ -105,12 +139,37 @@ class Exact:
             self.spent += max(left, 0) // 4
             return None
         self.spent += 4 * len(cone) + 1
-        found = self.coarse.slope(node, cone)
-        if found.kind not in (UNSETTLED, EDGE, UNDEFINED):
+        if node != self.graph.output and self.graph.output not in set(cone[-1:]) | set(cone):
+            zero = self.system.literal("0")
+            return Slope(SMOOTH, zero, zero, zero, zero, False)
+        with self.coarse.system.active():
+            rough = self.coarse.stencil(node, cone)
+            found = self.coarse.slope(node, rough)
+            still = self.coarse.still(rough) and not self.coarse.reacts(node, cone)
+        if found.kind == SMOOTH:
             return found
-        if self._fine is None:
-            power, digits = STEPS[1][0], STEPS[1][1] + self.extra
-            system = number_system(self.simple, digits)
-            self._fine = Differences(self.graph, system, self.compute(system), digits, power)
-        self.spent += 40 * len(cone)
-        return settle(self.coarse, self._fine, node, cone)
+        self.spent += FINE_COST * len(cone)
+        with self.fine.system.active():
+            if still and self.fine.still(self.fine.at(node, cone, [self.fine.step(node)])):
+                zero = self.system.literal("0")
+                return Slope(SMOOTH, zero, zero, zero, zero, False)
+            self.refined = True
+            self.spent += 6 * FINE_COST * len(cone)
+            return settle(self.coarse, self.fine, node, cone, rough)
+
+    def refine(self) -> None:
+        """Go on in the digits of the fine differences, so that every method is as sharp as they are."""
+        self.system, self.values = self.fine.system, self.fine.values
+
+    def dust(self, at: float) -> Any:
+        """Return the rounding that a gradient with respect to an input of size `at` may carry."""
+        used = self.fine if self.system is self.fine.system else self.coarse
+        return used.dust * 10**20 / (abs(self.system.constant(repr(at))) if at else 1)
+
+
+def _finite(value: Any) -> bool:
+    # Subtracting infinities is an error in some number systems and NaN in others.
+    try:
+        return value is not None and bool(value - value == 0)
+    except ArithmeticError:
+        return False

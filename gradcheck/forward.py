@@ -13,6 +13,9 @@ from gradcheck.ops import OPS
 from gradcheck.systems.floats import FLOATS
 from gradcheck.systems.system import System
 
+COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
+"""Ops that decide which branch of `where` is taken."""
+
 
 class Forward(NamedTuple):
     """Values of every node in float64, and the number system they are in."""
@@ -45,25 +48,25 @@ def run(graph: Graph, inputs: dict[str, Any], arrays: bool) -> Forward:
 def _check_numbers(graph: Graph, values: Values, problems: list[Problem]) -> None:
     if not problems and all(map(math.isfinite, values)):
         return
-    live = _live(graph, values)
+    needed = live(graph, values)
     for node in graph.gates:
-        if node in live and not math.isfinite(values[node]):
+        if node in needed and not math.isfinite(values[node]):
             explain(graph, node, [values[k] for k in graph.operands(node)])
 
 
-def _live(graph: Graph, values: Values) -> set[int]:
+def live(graph: Graph, values: Values) -> set[int]:
     """Return the nodes that the output is computed from, untaken branches of `where` aside."""
-    live, stack = {graph.output}, [graph.output]
+    found, stack = {graph.output}, [graph.output]
     while stack:
         node = stack.pop()
         operands = graph.operands(node)
         if graph.ops[node] == "where":
             operands = (operands[0], operands[1] if values[operands[0]] else operands[2])
         for operand in operands:
-            if operand not in live:
-                live.add(operand)
+            if operand not in found:
+                found.add(operand)
                 stack.append(operand)
-    return live
+    return found
 
 
 def _check_arrays(graph: Graph, values: Values) -> None:
@@ -129,5 +132,5 @@ def _power_defined(x: float, y: float) -> bool:
 _WORDED: dict[str, Callable[..., Any]] = {
     "x > 0 or y integer, or x = 0 and y >= 0": _power_defined,
     "x > 0 or x not an integer": lambda *a: a[-1] > 0 or a[-1] != math.floor(a[-1]),
-    "n >= 0 and an integer": lambda n, x: n >= 0 and n == math.floor(n),
+    "n integer from 0 to 1000": lambda n, _: 0 <= n <= 1000 and n == math.floor(n),
 }

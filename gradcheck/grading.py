@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gradcheck import compare, points
+from gradcheck.blame import Blame, to_float, worn
 from gradcheck.compare import Answer, SlopeAnswer, Verdict
-from gradcheck.engines.finite_difference import Slope
+from gradcheck.engines.finite_difference import INFINITE, UNDEFINED, Slope
 from gradcheck.errors import DomainError
 from gradcheck.exact import Exact
-from gradcheck.graph import Graph
 from gradcheck.points import element_name
 from gradcheck.results import Check, Gradient
 
 if TYPE_CHECKING:
     from gradcheck.checking import Claim, Job
+    from gradcheck.graph import Graph
 
 
 MANY = 100
@@ -66,36 +67,69 @@ class Grading:
     def __init__(self, job: Job, place: Place) -> None:
         self.job = job
         self.place = place
-        self.graph: Graph = place.graph
-        self.exact = Exact(place.scalar, place.flat_inputs, place.flat_values)
+        also = {op for claim in job.claims.values() for op in claim.graph.ops}
+        self.exact = Exact(place.scalar, place.flat_inputs, place.flat_values, also)
         self.engines = set(job.settings.engines)
-        self.bends: list[int] | None = None
-        largest = max((abs(v) for v in place.flat_values if v is not None and math.isfinite(v)), default=1.0)
-        self.largest = largest or 1.0
+        sizes = [abs(v) for v in place.flat_values if v is not None and math.isfinite(v)]
+        self.largest = max(sizes, default=1.0) or 1.0
 
     def check(self) -> Check:
-        """Ask the engines and grade every number."""
-        with self.exact.system.active():
-            return self._check()
+        """Ask the engines and grade every number.
 
-    def _check(self) -> Check:
+        Raises:
+            DomainError: if a slope is infinite or not defined.
+        """
         place, job = self.place, self.job
-        self.rough = place.gradients()
-        self.sharp = place.exact_gradients(self.exact)
-        self.adjoints, formulas = self._symbolic()
-        rows: list[Gradient] = []
-        for name in job.wrt:
-            rows += self._input(name, formulas)
-        rows = _name_exchanged(rows)
+        rough = place.gradients()
+        slopes = self._slopes(Blame(place, self.exact, rough))
+        with self.exact.system.active():
+            if self.exact.refined:
+                self.exact.refine()
+        with self.exact.system.active():
+            self.blame = Blame(place, self.exact, rough, place.exact_gradients(self.exact))
+            self.adjoints, formulas = self._symbolic()
+            rows: list[Gradient] = []
+            for name in job.wrt:
+                rows += self._input(name, slopes, formulas)
         return Check(
-            self.graph.source.text, {n: _listed(v) for n, v in place.point.items()},
-            place.value, place.shape, rows, self._stages(),
+            place.graph.source.text, {n: _listed(v) for n, v in place.point.items()},
+            place.value, place.shape, _name_exchanged(rows), self._stages(),
         )  # fmt: skip
+
+    def _slopes(self, blame: Blame) -> dict[int, SlopeAnswer]:
+        """Return the finite difference for each number that is checked and affordable."""
+        found: dict[int, SlopeAnswer] = {}
+        if "finite_difference" not in self.engines:
+            return found
+        for name in self.job.wrt:
+            for index, node, _ in self.place.elements(name):
+                slope = self.exact.slope(node)
+                if slope is not None:
+                    found[node] = self._defined(slope, element_name(name, index), blame)
+        return found
+
+    def _defined(self, slope: Slope, called: str, blame: Blame) -> SlopeAnswer:
+        graph = self.place.graph
+        value = math.nan if slope.value is None else to_float(slope.value)
+        word = {INFINITE: "infinite", UNDEFINED: "not defined"}.get(slope.kind)
+        if word is None and math.isinf(value):
+            word = "beyond the range of float64"
+        if word is not None:
+            bad = blame.culprit()
+            span = graph.span(graph.output if bad is None else bad)
+            which = "" if bad is None else f", because of {graph.ops[bad]}"
+            raise DomainError(
+                f"the slope with respect to `{called}` is {word} here{which}", graph.source, span,
+                "choose another point, or leave this input out with --wrt",
+            )  # fmt: skip
+        if abs(slope.value) <= slope.bar and slope.left == slope.right:
+            value = 0.0
+        return SlopeAnswer(Answer(value, slope.value, slope.bar), slope.kind, slope.left, slope.right, slope.exercised)
 
     def _stages(self) -> list[tuple[str, float, float]]:
         found = []
-        for name, node in self.graph.stages.items():
-            value, gradient = self.place.values[node], self.rough[node]
+        for name, node in self.place.graph.stages.items():
+            value, gradient = self.place.values[node], self.blame.rough[node]
             if not points.shape_of(value):
                 found.append((name, float(value), 0.0 if gradient is None else float(gradient)))
         return found
@@ -111,126 +145,51 @@ class Grading:
         names = [n for n in exact.graph.inputs if n.partition("[")[0] in checked]
         return adjoints, symbolic.closed_forms(exact.graph, names)
 
-    def _input(self, name: str, formulas: Mapping[str, str]) -> list[Gradient]:
+    def _input(
+        self, name: str, slopes: Mapping[int, SlopeAnswer], formulas: Mapping[str, str]
+    ) -> list[Gradient]:
         place, zero = self.place, self.exact.system.literal("0")
-        rough = [float(x) for x in place.flat(self.rough, name, 0.0)]
-        sharp = place.flat(self.sharp, name, zero)
+        rough = [float(x) for x in place.flat(self.blame.rough, name, 0.0)]
+        sharp = place.flat(self.blame.sharp, name, zero)
         claim = self.job.claims.get(name)
-        claimed = place.claim(claim, self.exact) if claim is not None else None
+        claimed = self._claimed(claim)
         rows, worn = [], self._worn_value()
         for k, (index, node, value) in enumerate(place.elements(name)):
-            back = Answer(rough[k], sharp[k]) if "backprop" in self.engines else None
-            symbolic = self._symbolic_answer(node)
-            slope = self._slope_answer(node, name, index)
-            typed = self._claim_answer(claim, claimed, k, rough[k], sharp[k]) if claim and claimed else None
-            graded, others = typed or back, [symbolic]
-            if graded is None:
-                graded, others = symbolic or Answer(math.nan, self.exact.system.nan), [None]
+            dust = self.exact.dust(value)
+            back = Answer(rough[k], sharp[k], dust) if "backprop" in self.engines else None
+            symbolic, slope = self._symbolic_answer(node, dust), slopes.get(node)
+            typed = None
+            if claim is not None and claimed is not None:
+                slack = 4 * abs(rough[k] - to_float(sharp[k])) if math.isfinite(rough[k]) else 0.0
+                typed = Answer(
+                    claimed[0][k], claimed[1][k], dust, claimed=True, written=claim.number, slack=slack
+                )
+            graded = typed or back or symbolic
+            assert graded is not None
             scale = self.largest / (abs(value) or 1.0)
-            verdict = compare.judge(graded, others[0], slope, scale)
+            verdict = compare.judge(graded, None if graded is symbolic else symbolic, slope, scale)
             if graded is back and verdict.word == compare.AGREE and worn is not None:
                 verdict = worn
-            if typed is not None and verdict.word == compare.DISAGREE and claim is not None:
-                verdict = self._second_reading(claim, typed, k, node, verdict)
-            verdict = self._explained(verdict, graded is back, node, slope, rough[k])
+            verdict = self.blame.explain(verdict, graded is back, slope, rough[k])
+            symbolic = _shown(symbolic, slope)
             formula = formulas.get(element_name(name, index))
             rows.append(_row(name, index, value, back, symbolic, slope, typed, formula, verdict))
         return rows
 
-    def _symbolic_answer(self, node: int) -> Answer | None:
+    def _claimed(self, claim: Claim | None) -> tuple[list[float], list[Any]] | None:
+        if claim is None:
+            return None
+        if claim.special is None:
+            return self.place.claim(claim, self.exact)
+        count = len(self.place.elements(claim.name))
+        return [claim.special] * count, [self.exact.system.nan] * count
+
+    def _symbolic_answer(self, node: int, dust: Any) -> Answer | None:
         if self.adjoints is None:
             return None
         found = self.adjoints[node]
-        zero = self.exact.system.literal("0")
-        exact = zero if found is None else found
-        return Answer(_float(exact), exact, conventional=bool(self._bends()))
-
-    def _bends(self) -> list[int]:
-        """The gates that lie exactly on a kink of their op."""
-        if self.bends is None:
-            self.bends = points.kinks(self.exact.graph, self.exact.system, self.exact.values)
-        return self.bends
-
-    def _slope_answer(self, node: int, name: str, index: tuple[int, ...]) -> SlopeAnswer | None:
-        if "finite_difference" not in self.engines:
-            return None
-        slope = self.exact.slope(node)
-        if slope is None:
-            return None
-        called = element_name(name, index)
-        if slope.kind in ("infinite", "undefined"):
-            bad = self._culprit()
-            word = "infinite" if slope.kind == "infinite" else "not defined"
-            span = self.graph.span(self.graph.output) if bad is None else self.graph.span(bad)
-            which = "" if bad is None else f", because of {self.graph.ops[bad]}"
-            raise DomainError(
-                f"the slope with respect to `{called}` is {word} here{which}", self.graph.source, span,
-                "choose another point, or leave this input out with --wrt",
-            )  # fmt: skip
-        return _slope_answer(slope)
-
-    def _claim_answer(
-        self, claim: Claim, claimed: tuple[list[float], list[Any]], k: int, rough: float, sharp: Any
-    ) -> Answer:
-        value, exact = claimed[0][k], claimed[1][k]
-        slack = 4 * abs(rough - _float(sharp)) if math.isfinite(rough) else 0.0
-        return Answer(value, exact, written=claim.number, slack=slack)
-
-    def _second_reading(self, claim: Claim, typed: Answer, k: int, node: int, verdict: Verdict) -> Verdict:
-        """Forgive a claim that is right for the decimals as written: 0.3 for 3*0.1, say.
-
-        float64 holds neither exactly; in decimals they are the same number.
-        """
-        symbolic = self.adjoints[node] if self.adjoints is not None else None
-        slope = None if symbolic is not None else self.exact.slope(node)
-        truth = symbolic if symbolic is not None else slope.value if slope is not None else None
-        if truth is None or typed.written is not None or not typed.finite:
-            return verdict
-        if abs(_float(typed.exact - truth)) > 1e-12 * abs(_float(truth)):
-            return verdict
-        written = Exact(self.place.scalar, self.place.flat_inputs, self.place.flat_values, written=True)
-        found = written.slope(node)
-        if found is None:
-            return verdict
-        exact = self.place.claim(claim, written)[1][k]
-        slope_as_written = _slope_answer(found)
-        again = compare.judge(typed._replace(exact=exact), None, slope_as_written, self.largest)
-        return again if again.word == compare.AGREE else verdict
-
-    def _culprit(self) -> int | None:
-        """Return the gate at which backprop's gradient stops being finite."""
-        node: int
-        for node in reversed(self.graph.gates):
-            if self.rough[node] is None or not _all_finite(self.rough[node]):
-                continue
-            for operand in self.graph.operands(node):
-                flow = self.rough[operand]
-                if flow is not None and operand not in self.graph.constants and not _all_finite(flow):
-                    return node
-        return None
-
-    def _explained(
-        self, verdict: Verdict, own: bool, node: int, slope: SlopeAnswer | None, rough: float
-    ) -> Verdict:
-        """Add to the reason which op it was."""
-        reason = verdict.reason
-        if reason is None:
-            if slope is not None and slope.kind == "edge":
-                return verdict._replace(reason="one-sided: the domain ends here")
-            return verdict
-        bends = self._named(self._bends()) if verdict.word in (compare.KINK, compare.DISAGREE) else ""
-        if verdict.word == compare.KINK and bends:
-            reason = f"{reason}; kink of {bends}"
-        elif verdict.word == compare.DISAGREE and own and not math.isfinite(rough):
-            culprit = self._culprit()
-            reason = f"{reason}; it comes from {self._named([culprit])}" if culprit is not None else reason
-        elif verdict.word == compare.DISAGREE and own and bends:
-            smooth = slope is not None and slope.kind == "smooth"
-            reason = f"{reason}; the kinks of {bends} cancel" if smooth else reason
-        elif verdict.word == compare.LOSSY:
-            lost = self._lost()
-            reason = f"{reason}; digits are lost in {self._named([lost])}" if lost is not None else reason
-        return verdict._replace(reason=reason)
+        exact = self.exact.system.literal("0") if found is None else found
+        return Answer(to_float(exact), exact, dust, conventional=bool(self.exact.bends))
 
     def _worn_value(self) -> Verdict | None:
         """Return a verdict if the function's own value has lost its digits, though gradients have not.
@@ -238,17 +197,15 @@ class Grading:
         A value that the rounding of the inputs alone could turn into zero has no digits to lose.
         """
         exact = self.exact.values[self.exact.graph.output]
-        true = _float(exact)
-        if not _worn(self.place.value, exact):
+        true = to_float(exact)
+        if not worn(self.place.value, exact):
             return None
-        reach = sum(
-            abs(_float(g)) * math.ulp(x)
-            for name in self.graph.inputs
-            for g, (_, _, x) in zip(
-                self.place.flat(self.sharp, name, self.exact.system.literal("0")),
-                self.place.elements(name), strict=True,
-            )
-        )  # fmt: skip
+        zero = self.exact.system.literal("0")
+        reach = 0.0
+        for name in self.place.graph.inputs:
+            gradients = self.place.flat(self.blame.sharp, name, zero)
+            for gradient, (_, _, x) in zip(gradients, self.place.elements(name), strict=True):
+                reach += abs(to_float(gradient)) * math.ulp(x)
         if abs(true) <= 4 * reach:
             return None
         kept = max(0, math.floor(-math.log10(abs(self.place.value - true) / abs(true))))
@@ -257,58 +214,21 @@ class Grading:
             compare.LOSSY, f"right rules, but float64 kept {kept} digit{plural} of the value, truly {true!r}"
         )
 
-    def _lost(self) -> int | None:
-        """Return the first gate whose value, or through which the gradient, loses its digits."""
-        if self.place.scalar is not self.graph:
-            return None
-        for node in self.graph.gates:
-            if _worn(self.place.values[node], self.exact.values[node]):
-                return node
-        for node in reversed(self.graph.gates):
-            if self.rough[node] is None or _worn(self.rough[node], self.sharp[node]):
-                continue
-            if any(
-                self.rough[k] is not None and _worn(self.rough[k], self.sharp[k])
-                for k in self.graph.operands(node)
-            ):
-                return node
+
+def _shown(symbolic: Answer | None, slope: SlopeAnswer | None) -> Answer | None:
+    """Return SymPy's answer as it is reported: not a convention that the differences refute.
+
+    A zero that is known only to the digits computed is shown as zero.
+    """
+    if symbolic is None or not symbolic.finite:
         return None
-
-    def _named(self, nodes: Sequence[int]) -> str:
-        graph = self.exact.graph
-        names = []
-        for node in nodes[:3]:
-            text = graph.text(node)
-            names.append(f"{graph.ops[node]} in `{text}`" if len(text) <= 40 else graph.ops[node])
-        return " and ".join(dict.fromkeys(names)) + (" and more" if len(nodes) > 3 else "")
-
-
-def _slope_answer(slope: Slope) -> SlopeAnswer:
-    answer = Answer(_float(slope.value), slope.value, slope.bar)
-    return SlopeAnswer(answer, slope.kind, slope.left, slope.right, slope.exercised)
-
-
-def _worn(rough: float, sharp: Any) -> bool:
-    """Whether a float64 has lost more than half its digits."""
-    if sharp is None or not math.isfinite(rough):
-        return False
-    true = _float(sharp)
-    return abs(rough - true) > compare.KEPT * abs(true) and abs(rough - true) > compare.TINY
-
-
-def _float(number: Any) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf if number > 0 else -math.inf
-
-
-def _all_finite(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    import numpy as np
-
-    return bool(np.all(np.isfinite(np.ma.filled(value, 0))))
+    if slope is not None and slope.kind == "smooth":
+        gap = abs(symbolic.exact - slope.answer.exact)
+        if symbolic.conventional and gap > slope.answer.bar + abs(slope.answer.exact) / 10**9:
+            return None
+        if slope.answer.value == 0 and abs(symbolic.exact) <= slope.answer.bar + symbolic.bar:
+            return symbolic._replace(value=0.0)
+    return symbolic
 
 
 def _listed(value: Any) -> Any:
@@ -323,7 +243,7 @@ def _row(
     if slope is not None:
         # The number that is reported is a float64: its own rounding belongs to the bar.
         value, exact, bar = slope.answer[:3]
-        bound = max(abs(_float(exact - exact.__class__(value))) + _float(bar), math.ulp(value))
+        bound = max(abs(to_float(exact - exact.__class__(value))) + to_float(bar), math.ulp(value))
     return Gradient(
         name, index, at,
         None if back is None else back.value,

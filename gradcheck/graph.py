@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.errors import Source
@@ -22,7 +23,7 @@ NONE = -1
 MORE = -2
 
 Params = tuple[tuple[str, Any], ...]
-"""Static parameters of a gate, sorted by name; hashable, so that functions can be cached by them."""
+"""Static parameters of a gate, sorted by name."""
 
 
 class Graph:
@@ -172,8 +173,10 @@ Values = list[Any]
 Problem = tuple[int, Exception]
 
 
-def evaluate(graph: Graph, system: System, inputs: dict[str, Any]) -> tuple[Values, list[Problem]]:
-    """Compute every node in the arithmetic of `system`.
+def evaluate(
+    graph: Graph, system: System, inputs: dict[str, Any], only: AbstractSet[int] | None = None
+) -> tuple[Values, list[Problem]]:
+    """Compute every node, or `only` some and the leaves, in the arithmetic of `system`.
 
     Returns the values by node, and the gates that have none with the exception each raised
     (log of -1, say). Such a gate's value is the system's NaN, and computing goes on: it may
@@ -184,7 +187,8 @@ def evaluate(graph: Graph, system: System, inputs: dict[str, Any]) -> tuple[Valu
         values[node] = inputs[name]
     for node, text in graph.constants.items():
         values[node] = system.constant(text)
-    return values, recompute(graph, system, values, graph.gates)
+    gates = graph.gates if only is None else [node for node in graph.gates if node in only]
+    return values, recompute(graph, system, values, gates)
 
 
 def recompute(graph: Graph, system: System, values: Values, gates: Sequence[int]) -> list[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradcheck import forward
@@ -69,11 +69,25 @@ def check_names(graph: Graph, given: Mapping[str, Any]) -> None:
 
 
 def resolve(value: Value, name: str, seed: int) -> Any:
-    """Return the number or array that a value of --at stands for."""
+    """Return the number or array that a value of --at stands for.
+
+    Raises:
+        PointError: if it cannot be had, or is not finite.
+    """
     if value.kind == "number":
         return value.data
-    if value.kind == "file":
-        return _load(value)
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        array = _load(value) if value.kind == "file" else _make(value, name, seed)
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        place = f"element {bad[0].tolist()} of `{name}`" if np.ndim(array) else f"`{name}`"
+        raise PointError(f"{place} is not finite", value.source, value.span)
+    return array
+
+
+def _make(value: Value, name: str, seed: int) -> Any:
     import numpy as np
 
     shape = value.shape or ()
@@ -104,40 +118,47 @@ def _load(value: Value) -> Any:
         raise refuse(f"there is no file `{path}`")
     if os.path.getsize(path) > 8 * MAX_ELEMENTS + 4096:
         raise refuse(f"`{path}` has {os.path.getsize(path):,} bytes", f"the limit is {8 * MAX_ELEMENTS:,}")
+    try:
+        array = _read_array(path, key, refuse)
+    except PointError:
+        raise
+    except Exception as error:
+        pickled = "allow_pickle" in str(error)
+        hint = "it holds Python objects, which would have to be executed" if pickled else "the file is damaged"
+        raise refuse(f"`{path}` cannot be read as an array of numbers", hint) from None
+    if array.dtype.kind not in "biuf":
+        raise refuse(f"`{path}` holds {array.dtype}, not real numbers")
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        array = np.asarray(array, dtype=float)
+    return array if array.shape else float(array)
+
+
+def _read_array(path: str, key: str, refuse: Callable[..., PointError]) -> Any:
+    import warnings
     import zipfile
 
     import numpy as np
 
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                names = [n.removesuffix(".npy") for n in archive.namelist()]
-                if key not in names:
-                    raise refuse(
-                        f"`{path}` has no array `{key}`" if key else f"`{path}` holds several arrays",
-                        f"choose one: {path}:{names[0] if names else ''} (it has {', '.join(names[:8])})",
-                    )
-                if archive.getinfo(f"{key}.npy").file_size > 8 * MAX_ELEMENTS + 4096:
-                    raise refuse(f"`{key}` in `{path}` is too large", f"the limit is {MAX_ELEMENTS:,} numbers")
-            with np.load(path, allow_pickle=False) as loaded:
-                array = loaded[key]
-        else:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not zipfile.is_zipfile(path):
             with open(path, "rb") as file:
                 if file.read(6) != b"\x93NUMPY":
                     raise refuse(f"`{path}` is not a .npy file", "save it with numpy.save; pickles are not read")
-            array = np.load(path, allow_pickle=False)
-    except PointError:
-        raise
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as error:
-        hint = "it holds Python objects, which would have to be executed" if "pickle" in str(error) else None
-        raise refuse(f"`{path}` cannot be read as an array of numbers", hint) from None
-    if array.dtype.kind not in "biuf":
-        raise refuse(f"`{path}` holds {array.dtype}, not real numbers")
-    array = np.asarray(array, dtype=float)
-    if not np.all(np.isfinite(array)):
-        index = [int(k) for k in np.argwhere(~np.isfinite(array))[0]]
-        raise refuse(f"element {index} of `{path}` is not finite")
-    return array if array.shape else float(array)
+            return np.load(path, allow_pickle=False)
+        with zipfile.ZipFile(path) as archive:
+            names = [n.removesuffix(".npy") for n in archive.namelist()]
+            if not key and len(names) == 1:
+                key = names[0]
+            if key not in names:
+                known = f"it has {', '.join(names[:8])}; choose as in {path}:{names[0]}" if names else "it is empty"
+                raise refuse(f"`{path}` has no array `{key}`" if key else f"`{path}` holds several arrays", known)
+            if archive.getinfo(f"{key}.npy").file_size > 8 * MAX_ELEMENTS + 4096:
+                raise refuse(f"`{key}` in `{path}` is too large", f"the limit is {MAX_ELEMENTS:,} numbers")
+        with np.load(path, allow_pickle=False) as loaded:
+            return loaded[key]
 
 
 def element_name(name: str, index: tuple[int, ...]) -> str:
@@ -217,6 +238,8 @@ def kinks(graph: Graph, system: Any, values: list[Any]) -> list[int]:
             continue
         if op not in compiled:
             compiled[op] = system.compile(row.kink, (*row.args, "out"))
+        if values[node] is None:
+            continue
         try:
             edges = compiled[op](*[values[k] for k in graph.operands(node)], values[node])
         except (ArithmeticError, ValueError):

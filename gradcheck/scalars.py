@@ -50,6 +50,10 @@ class ScalarPoint:
         used = claim.graph.inputs
         values, _ = evaluate(claim.graph, self.forward.system, {n: self.values[nodes[n]] for n in used})
         rough = float(values[claim.graph.output])
-        with exact.system.active():
-            sharp, _ = evaluate(claim.graph, exact.reading(exact.system), {n: exact.values[nodes[n]] for n in used})
+        sharp, _ = evaluate(claim.graph, exact.system, {n: _known(exact, nodes[n]) for n in used})
         return [rough], [sharp[claim.graph.output]]
+
+
+def _known(exact: Exact, node: int) -> Any:
+    value = exact.values[node]
+    return exact.system.nan if value is None else value

@@ -2,17 +2,20 @@
 
 The function is evaluated in numbers of a hundred digits and more, so the step can be so small
 (1e-25 of the input) that truncation and rounding both vanish: there is no step to tune and no
-noise to tolerate. The slopes from the left and from the right are kept apart, because at a
-kink they are the answer and their mean is not.
+noise to tolerate. A place that does not look plainly smooth is looked at again with 1e-120.
+The slopes from the left and from the right are kept apart, because at a kink they are the
+answer and their mean is not.
 
-The bar is the distance between two stencils of different order plus the rounding that the
-number of digits allows; the reported float64 adds its own rounding.
+The bar is twice the largest distance between four estimates of the slope (from the left, from
+the right, of second and of fourth order) plus the rounding that the number of digits allows;
+the reported float64 adds its own rounding.
 """
 
 from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from gradcheck.graph import Graph, Values, downstream, recompute
@@ -22,12 +25,14 @@ SMOOTH, KINK, JUMP, EDGE, INFINITE, UNDEFINED, UNSETTLED = (
     "smooth", "kink", "jump", "edge", "infinite", "undefined", "unsettled",
 )  # fmt: skip
 
-STEPS = ((25, 100), (340, 1150))
-"""(step as a power of ten, digits). The second only where the first finds something unusual:
-its step is smaller than any float64, so that no bend of the function can hide inside."""
-
 GUARD = 15
 """Digits left for rounding inside the function, beyond the range of its own values."""
+
+CLEAR = 10**20
+"""A slope whose bar is one part in so many is plainly smooth."""
+
+FLAT = 150
+"""Decimal places, beside the function's own size, at which four slopes of about zero are zero."""
 
 
 class Slope(NamedTuple):
@@ -52,27 +57,45 @@ class Slope(NamedTuple):
 
 
 class Differences:
-    """Finite differences of one graph of single numbers at one point."""
+    """Finite differences of one graph of single numbers at one point, with one size of step.
 
-    def __init__(self, graph: Graph, system: System, values: Values, digits: int, power: int) -> None:
+    Args:
+        graph: the graph.
+        system: the number system of `values`.
+        values: the value of each node; of `live` nodes only, if that is given.
+        digits: the digits of the number system.
+        power: the step is the input times 10 to minus this.
+        live: the nodes that the output depends on here; None for all.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        system: System,
+        values: Values,
+        *,
+        digits: int,
+        power: int,
+        live: AbstractSet[int] | None,
+    ) -> None:
         self.graph = graph
         self.system = system
         self.values = values
-        self.digits = digits
         self.power = power
+        self.live = live
         self.users: tuple[array[int], array[int]] = graph.users()
-        self.largest = max((abs(v) for v in values if _finite(v)), default=1)
+        with system.active():
+            known = values if live is None else [values[k] for k in live]
+            self.largest = max((abs(v) for v in known if _finite(v)), default=system.literal("1"))
+            self.dust = self.largest * system.literal(f"1e-{digits - GUARD}")
 
     def cone(self, node: int, limit: int) -> list[int] | None:
         """Return the gates to recompute when `node` changes; None if there are more than `limit`."""
-        return downstream(self.graph, node, self.users, limit)
+        cone = downstream(self.graph, node, self.users, limit)
+        return cone if cone is None or self.live is None else [k for k in cone if k in self.live]
 
     def at(self, node: int, cone: list[int], moves: list[Any]) -> list[Any]:
         """Return the output's value with `node` moved by each of `moves`."""
-        with self.system.active():
-            return self._at(node, cone, moves)
-
-    def _at(self, node: int, cone: list[int], moves: list[Any]) -> list[Any]:
         values, output = self.values, self.graph.output
         base, kept = values[node], [values[k] for k in cone]
         found = []
@@ -94,85 +117,85 @@ class Differences:
         """Return the step for the input `node`."""
         return self.scale(node) * self.system.literal(f"1e-{self.power}")
 
-    def slope(self, node: int, cone: list[int]) -> Slope:
-        """Return the slope of the output along `node`."""
-        with self.system.active():
-            return self._slope(node, cone)
+    def stencil(self, node: int, cone: list[int]) -> list[Any]:
+        """Return the output's value two steps and one step back, one and two steps ahead."""
+        h = self.step(node)
+        return self.at(node, cone, [-2 * h, -h, h, 2 * h])
 
-    def _slope(self, node: int, cone: list[int]) -> Slope:
+    def still(self, stencil: list[Any]) -> bool:
+        """Whether no step of the stencil changed the value by even one digit."""
         f0 = self.values[self.graph.output]
-        if self.graph.output != node and (not cone or self.graph.output not in cone):
-            zero = f0 - f0
-            return Slope(SMOOTH, zero, zero, zero, zero, False)
-        scale, h = self.scale(node), self.step(node)
-        back2, back, ahead, ahead2 = self.at(node, cone, [-2 * h, -h, h, 2 * h])
-        noise = self.largest * self.system.literal(f"1e-{self.digits - GUARD}") / h
+        return all(f == f0 for f in stencil)
+
+    def slope(self, node: int, stencil: list[Any], flat: bool = False) -> Slope:
+        """Return the slope along `node`; with `flat`, four slopes of almost zero are zero."""
+        f0, h = self.values[self.graph.output], self.step(node)
+        back2, back, ahead, ahead2 = stencil
+        noise = self.dust / h
         right = (-3 * f0 + 4 * ahead - ahead2) / (2 * h) if _finite(ahead) and _finite(ahead2) else None
         left = (3 * f0 - 4 * back + back2) / (2 * h) if _finite(back) and _finite(back2) else None
         if left is None or right is None:
             side = left if left is not None else right
-            value = f0 - f0 if side is None else side
-            return Slope(UNDEFINED if side is None else EDGE, value, noise, left, right, True)
+            return Slope(UNDEFINED if side is None else EDGE, side, noise, left, right, True)
         second = (ahead - back) / (2 * h)
-        fourth = (8 * (ahead - back) - (ahead2 - back2)) / (12 * h)
-        truncation = abs(fourth - second)
-        bar = truncation + noise
-        small = self.system.literal("1e-20") * max(abs(fourth), self.largest / scale)
-        if abs(right - left) <= 10 * bar and truncation <= small:
-            moved = max(abs(f - f0) for f in (back2, back, ahead, ahead2)) > noise * h
-            return Slope(SMOOTH, fourth, bar, left, right, moved or self.reacts(node, cone, f0))
-        return Slope(UNSETTLED, fourth, bar, left, right, True)
+        value = (8 * (ahead - back) - (ahead2 - back2)) / (12 * h)
+        bar = 2 * max(abs(value - other) for other in (second, left, right)) + noise
+        smooth = bar * CLEAR <= abs(value)
+        if flat and not smooth:
+            size = max(abs(value), abs(left), abs(right)) + bar
+            smooth = size <= self.largest / self.scale(node) * self.system.literal(f"1e-{FLAT}") + 4 * noise
+        return Slope(SMOOTH if smooth else UNSETTLED, value, bar, left, right, True)
 
-    def reacts(self, node: int, cone: list[int], f0: Any) -> bool:
+    def reacts(self, node: int, cone: list[int]) -> bool:
         """Return whether a visible step changes the value, however flat the function is here."""
-        step = self.scale(node) * self.system.literal("1e-8")
-        noise = self.largest * self.system.literal(f"1e-{self.digits - GUARD}")
-        return any(_finite(f) and abs(f - f0) > noise for f in self.at(node, cone, [-step, step]))
+        f0 = self.values[self.graph.output]
+        small = self.system.literal("1e-8")
+        steps = [self.scale(node) * small, max(self.scale(node), small / small) * small]
+        found = self.at(node, cone, [sign * step for step in steps for sign in (-1, 1)])
+        return any(_finite(f) and abs(f - f0) > self.dust for f in found)
 
 
-def settle(coarse: Differences, fine: Differences, node: int, cone: list[int]) -> Slope:
-    """Say what kind of place this is, from how the slopes change when the step shrinks."""
-    first, second = coarse.slope(node, cone), fine.slope(node, cone)
-    if second.kind in (SMOOTH, UNDEFINED):
+def settle(coarse: Differences, fine: Differences, node: int, cone: list[int], rough: list[Any]) -> Slope:
+    """Say what kind of place this is, from how the slopes change when the step shrinks.
+
+    `rough` is the coarse stencil.
+    """
+    first = coarse.slope(node, rough)
+    stencil = fine.stencil(node, cone)
+    second = fine.slope(node, stencil, flat=True)
+    if second.kind == SMOOTH:
+        moved = not fine.still(stencil) or fine.reacts(node, cone)
+        return second._replace(exercised=moved)
+    if second.kind == UNDEFINED:
         return second
     sides: list[Any] = []
     jumps = False
-    with fine.system.active():
-        for sign, rough, sharp in ((-1, first.left, second.left), (1, first.right, second.right)):
-            side = sharp
-            if rough is not None and sharp is not None and not _close(rough, sharp):
-                beyond = _beyond_jump(coarse, fine, node, cone, sign)
-                if beyond is None and abs(_float(sharp)) < 1e-3 * abs(_float(rough)):
-                    side = sharp - sharp
-                elif beyond is None:
-                    kind = INFINITE if abs(_float(sharp)) > 1.1 * abs(_float(rough)) else UNSETTLED
-                    return Slope(kind, sharp, second.bar, second.left, second.right, True)
-                else:
-                    jumps, side = True, beyond
-            sides.append(side)
-        left, right = sides
-        if left is None or right is None:
-            side = left if right is None else right
-            return Slope(EDGE, side, second.bar, left, right, True)
-        gap = abs(right - left) / 2
-        smooth = not jumps and gap <= second.bar
-        kind = JUMP if jumps else SMOOTH if smooth else KINK
-        bar = gap if jumps else gap + second.bar
-        return Slope(kind, (left + right) / 2, bar, left, right, True)
+    rises = (rough[1], stencil[1], stencil[0], -1), (rough[2], stencil[2], stencil[3], 1)
+    for (far, near, further, sign), dull, sharp in zip(
+        rises, (first.left, first.right), (second.left, second.right), strict=True
+    ):
+        side = sharp
+        if dull is not None and sharp is not None and not _close(dull, sharp):
+            gap = abs(_float(near - fine.values[fine.graph.output]))
+            rough_gap = abs(_float(far) - _float(coarse.values[coarse.graph.output]))
+            if 0 < rough_gap / 2 < gap <= 2 * rough_gap:
+                jumps, side = True, sign * (further - near) / fine.step(node)
+            elif abs(_float(sharp)) < 1e-3 * abs(_float(dull)):
+                side = sharp - sharp
+            else:
+                kind = INFINITE if abs(_float(sharp)) > 1.1 * abs(_float(dull)) else UNSETTLED
+                return second._replace(kind=kind)
+        sides.append(side)
+    left, right = sides
+    if left is None or right is None:
+        return Slope(EDGE, left if right is None else right, second.bar, left, right, True)
+    gap = abs(right - left) / 2
+    kind = JUMP if jumps else SMOOTH if gap * CLEAR <= max(abs(left), abs(right)) else KINK
+    return Slope(kind, (left + right) / 2, gap, left, right, True)
 
 
-def _beyond_jump(coarse: Differences, fine: Differences, node: int, cone: list[int], sign: int) -> Any:
-    """Return the slope just beyond a jump of the value on this side, or None if there is no jump."""
-    (far,) = coarse.at(node, cone, [sign * coarse.step(node)])
-    step = sign * fine.step(node)
-    near, further = fine.at(node, cone, [step, 2 * step])
-    gap = abs(_float(near - fine.values[fine.graph.output]))
-    rough_gap = abs(_float(far) - _float(coarse.values[coarse.graph.output]))
-    return (further - near) / step if gap > 0 and 2 * gap > rough_gap else None
-
-
-def _close(rough: Any, sharp: Any) -> bool:
-    a, b = _float(rough), _float(sharp)
+def _close(dull: Any, sharp: Any) -> bool:
+    a, b = _float(dull), _float(sharp)
     return math.isfinite(b) and abs(a - b) <= 1e-10 * abs(b)
 
 
@@ -185,4 +208,4 @@ def _float(value: Any) -> float:
 
 
 def _finite(value: Any) -> bool:
-    return bool(value - value == 0)
+    return value is not None and bool(value - value == 0)

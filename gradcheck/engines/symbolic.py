@@ -10,14 +10,17 @@ Nothing here reads a rule of the op table: SymPy sees definitions only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import sympy
 
+from gradcheck.errors import LanguageError, Source
 from gradcheck.graph import CONSTANT, INPUT, Graph, Values
 from gradcheck.language.from_sympy import to_text
+from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
 from gradcheck.systems.symbols import SYMBOLS
 from gradcheck.systems.system import System
@@ -31,7 +34,9 @@ MAX_LENGTH = 400
 MAX_BENDS = 5
 """Piecewise ops in a closed form: SymPy's combining of cases is exponential in them."""
 
-_LOCALLY_CONSTANT = frozenset({"floor", "ceil", "round", "step", "sign", "lt", "le", "gt", "ge", "eq", "ne"})
+_LOCALLY_CONSTANT = frozenset(
+    {"floor", "ceil", "round", "step", "heaviside", "sign", "lt", "le", "gt", "ge", "eq", "ne"}
+)
 _partials: dict[str, tuple[str, ...]] = {}
 
 
@@ -127,7 +132,8 @@ def closed_forms(graph: Graph, wrt: list[str]) -> dict[str, str]:
         for node in graph.gates:
             if not depends[node] and graph.ops[node] not in ("add", "sub", "mul", "div", "neg"):
                 # Left as written: SymPy would multiply out 1.0000001^1000000000.
-                values[node] = sympy.Symbol(graph.text(node), real=True)
+                text = graph.text(node)
+                values[node] = sympy.Symbol(text if text.isidentifier() else f"({text})", real=True)
             else:
                 values[node] = SYMBOLS.function(graph.ops[node])(*[values[k] for k in graph.operands(node)])
         result = _symbolic_adjoints(graph, values, depends)
@@ -135,7 +141,16 @@ def closed_forms(graph: Graph, wrt: list[str]) -> dict[str, str]:
         texts = {name: "0" if form is None else to_text(form) for name, form in forms.items()}
     except (ArithmeticError, ValueError, TypeError, AttributeError, NotImplementedError):
         return {}
-    return {name: text for name, text in texts.items() if len(text) <= MAX_LENGTH}
+    return {name: text for name, text in texts.items() if len(text) <= MAX_LENGTH and _sayable(text)}
+
+
+def _sayable(text: str) -> bool:
+    """Whether the language can say what SymPy printed: its conditions may hold And and ITE."""
+    try:
+        parse(Source(re.sub(r"\[[\d,]*\]", "", text)))
+    except LanguageError:
+        return False
+    return True
 
 
 def _symbolic_adjoints(graph: Graph, values: Values, depends: bytearray) -> Values:

@@ -14,7 +14,7 @@ from sympy.printing.str import StrPrinter
 NAMES = {
     "Abs": "abs",
     "ceiling": "ceil",
-    "Heaviside": "step",
+    "Heaviside": "heaviside",
     "loggamma": "lgamma",
     "Max": "max",
     "Min": "min",
@@ -45,7 +45,7 @@ class _Printer(StrPrinter):  # type: ignore[misc]
         name = expr.func.__name__
         arguments = list(expr.args)
         if name == "Heaviside":
-            arguments = arguments[:1]
+            name, arguments = "step" if expr.args[1:] == (0,) else name, arguments[:1]
         if name == "polygamma" and arguments[0] == 0:
             name, arguments = "digamma", arguments[1:]
         return f"{NAMES.get(name, name)}({', '.join(map(self._print, arguments))})"

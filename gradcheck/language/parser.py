@@ -31,6 +31,7 @@ from gradcheck.language.tokens import (
     NUMBER,
     OTHER,
     POWER,
+    PYTHON_WORDS,
     SYMBOL,
     TOKEN,
 )  # fmt: skip
@@ -104,7 +105,7 @@ class _Parser:
     def program(self) -> Graph:
         """Read statements to the end of the text."""
         graph, pos, last = self.graph, 0, -1
-        used: set[int] = set()
+        named: set[int] = set()
         while True:
             match = TOKEN.match(self.text, pos)
             assert match is not None
@@ -113,7 +114,7 @@ class _Parser:
                 continue
             if match.lastindex is None:
                 break
-            if last >= 0 and last not in graph.stages.values():
+            if last >= 0 and last not in named:
                 self.fail(
                     "this expression is not the last one, so its value is lost",
                     graph.start[last], graph.end[last], "name it, as in `q = x + y; q*z`",
@@ -128,10 +129,11 @@ class _Parser:
             last = self.nodes.pop()
             self.starts.pop()
             if name is not None:
-                if last in used or last in graph.inputs.values() or last in graph.constants:
+                if last in named or graph.left[last] < 0:
+                    # Two names for one node would be one name in every report.
                     last = graph.gate("identity", [last], (), (name_at, pos, name_at))
                 graph.stages[name] = last
-                used.add(last)
+                named.add(last)
         if last < 0:
             self.fail("there is no expression", 0, 1, 'give one, as in "(x+y)*z"')
         graph.output = last
@@ -139,6 +141,8 @@ class _Parser:
 
     def check_stage_name(self, name: str, at: int) -> None:
         graph = self.graph
+        if not name.isidentifier():
+            self.fail(f"`{name}` is not a name", at, at + len(name))
         if name in graph.stages:
             self.fail(f"`{name}` is already defined", at, at + len(name), "give each stage its own name")
         if name in graph.inputs:
@@ -254,13 +258,17 @@ class _Parser:
         if node is None:
             if len(word) > MAX_DIGITS:
                 self.fail(f"a number of {len(word)} characters", start, end, f"the limit is {MAX_DIGITS}")
-            if float(word) in (float("inf"),):
+            if float(word) == float("inf"):
                 self.fail("this number is too large for float64", start, end, "the limit is about 1.8e308")
+            if float(word) == 0 and word.lower().partition("e")[0].strip("0."):
+                self.fail("this number is too small for float64", start, end, "the limit is about 5e-324")
             node = self.literals[word] = self.graph.constant(word, (start, end, start))
         return node
 
     def name(self, word: str, start: int, end: int) -> int:
         graph = self.graph
+        if word in self.static_names:
+            return self.number(str(self.static_names[word]), start, end)
         node = graph.inputs.get(word)
         if node is None:
             node = graph.stages.get(word)
@@ -288,6 +296,10 @@ class _Parser:
         left = self.text[self.starts[-1] : self.end]
         left = left if len(left) <= 20 else "…"
         hint = f"write {left}({word})" if left in FUNCTIONS else f"write {left}*{word}"
+        if word in PYTHON_WORDS or left in PYTHON_WORDS:
+            hint = "conditions are written where(condition, a, b)"
+        elif left.isdigit() and (word[0] in "_xXbBoO" or word in "eE"):
+            hint = "numbers are written 1000, 0.5 or 1e-3"
         self.fail(f"expected an operator before `{word}`", start, start + len(word), hint)
 
     def check_chain(self, match: Any, end: int) -> None:

@@ -49,6 +49,9 @@ POWER = 5
 CONSTANTS = {"pi": "pi", "π": "pi", "e": "e"}
 """Names that are constants as long as nobody gives them a value."""
 
+PYTHON_WORDS = frozenset({"if", "else", "and", "or", "not", "in", "is"})
+"""Words that belong to Python's conditions; as names they are variables like any other."""
+
 FOREIGN = {
     "!": "for a factorial write gamma(n + 1)",
     "|": "write abs(x)",

@@ -29,6 +29,7 @@ _NAME = re.compile(r"\s*([^\W0-9]\w*)\s*(=?)(?!=)")
 _NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(?=[,;\]]|$)")
 _GENERATOR = re.compile(r"\s*(randn|rand|zeros|ones|eye|linspace|arange)\s*\(([^()]*)\)\s*(?=[,;\]]|$)")
 _FILE = re.compile(r"\s*@([^,;]+)")
+_NEXT = re.compile(r"\s([^\W0-9]\w*)\s*=(?!=)")
 _BLANK = re.compile(r"\s*")
 
 
@@ -124,6 +125,10 @@ def _expression(source: Source, start: int) -> tuple[Value, int]:
     while end < len(text) and (depth > 0 or text[end] not in ",;]"):
         depth += (text[end] in "([") - (text[end] in ")]")
         end += 1
+    next_name = _NEXT.search(text, start, end)
+    if next_name:
+        place = next_name.start(1)
+        raise LanguageError("expected `,` before the next name", source, (place, next_name.end(1)))
     if not text[start:end].strip():
         raise LanguageError("a value is missing here", source, (start, start + 1))
     number = constant(source, start, end)
@@ -137,7 +142,12 @@ def constant(source: Source, start: int, end: int) -> float:
         PointError: if it has variables or no finite value.
     """
     padded = Source(" " * start + source.text[start:end], source.name)
-    graph = parse(padded)
+    try:
+        graph = parse(padded)
+    except LanguageError as error:
+        raise LanguageError(error.message, source, error.span, error.hint) from None
+    if graph.stages:
+        raise LanguageError("a value cannot define names", source, (start, end))
     if graph.inputs:
         name, node = next(iter(graph.inputs.items()))
         hint = "values must be finite" if name.lower() in ("nan", "inf", "infinity") else "values are numbers"
@@ -230,12 +240,14 @@ def _generator(source: Source, match: re.Match[str]) -> Value:
             raise PointError("arange takes start, stop and a step other than 0", source, span)
         start, stop = (0.0, numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1])
         step = numbers[2] if len(numbers) == 3 else 1.0
-        shape = (max(0, math.ceil(min((stop - start) / step, 1e18))),)
+        shape = (math.ceil(min(max((stop - start) / step, 0.0), 1e18)),)
         numbers = [start, step, float(shape[0])]
     else:
         shape = tuple(_size(n, source, span) for n in numbers)
         shape = shape * 2 if kind == "eye" and len(shape) == 1 else shape
-    if len(shape) > MAX_AXES or math.prod(shape) > MAX_ELEMENTS:
+    if len(shape) > MAX_AXES:
+        raise PointError(f"more than {MAX_AXES} axes", source, span)
+    if math.prod(shape) > MAX_ELEMENTS:
         raise PointError(
             f"an array of {math.prod(shape):,} elements", source, span, f"the limit is {MAX_ELEMENTS:,}"
         )

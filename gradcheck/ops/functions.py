@@ -14,7 +14,7 @@ OPS = [
     Op("sqrt", "x", ("1/(2*out)",), domain=("x >= 0",)),
     Op("cbrt", "x", ("1/(3*out^2)",), form="sign(x)*abs(x)^(1/3)"),
     Op(
-        "hypot", "x y", ("x/out", "y/out"),
+        "hypot", "x y", ("where(out == 0, 0, x/out)", "where(out == 0, 0, y/out)"),
         form="sqrt(x^2 + y^2)",
     ),
     Op("sin", "x", ("cos(x)",)),
@@ -40,6 +40,6 @@ OPS = [
     Op("digamma", "x", ("polygamma(1, x)",), domain=("x > 0 or x not an integer",)),
     Op(
         "polygamma", "n x", ("0", "polygamma(n + 1, x)"),
-        domain=("n >= 0 and an integer", "x > 0 or x not an integer"),
+        domain=("n integer from 0 to 1000", "x > 0 or x not an integer"),
     ),
 ]  # fmt: skip

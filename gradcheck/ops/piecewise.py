@@ -2,7 +2,7 @@
 
 Conventions at a tie, all of them valid subgradients: abs and relu take 0, max and min share
 the upstream gradient equally. The verdict never rests on them: a kink is judged by its
-one-sided slopes.
+one-sided slopes. step(0) is 0; heaviside(0) is 1/2, as SymPy has it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from gradcheck.ops.op import Op
 OPS = [
     Op("abs", "x", ("sign(x)",), kink=("x",)),
     Op("sign", "x", ("0",), kink=("x",)),
-    Op("step", "x", ("0",), kink=("x",), aliases="heaviside"),
+    Op("step", "x", ("0",), kink=("x",)),
+    Op("heaviside", "x", ("0",), kink=("x",)),
     Op("floor", "x", ("0",), kink=("x - round(x)",)),
     Op("ceil", "x", ("0",), kink=("x - round(x)",)),
     Op("round", "x", ("0",), kink=("x - floor(x) - 0.5",)),

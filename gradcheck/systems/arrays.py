@@ -58,6 +58,7 @@ FLOAT_ARRAYS = System(
         "abs": np.abs,
         "sign": np.sign,
         "step": lambda x: np.asarray(np.greater(x, 0), dtype=float),
+        "heaviside": lambda x: np.heaviside(x, 0.5),
         "floor": np.floor,
         "ceil": np.ceil,
         "round": np.rint,

@@ -20,7 +20,7 @@ ONE, ZERO = Decimal(1), Decimal(0)
 SUPPORTED = frozenset((
     "add", "sub", "mul", "div", "neg", "identity", "pow", "inv", "square", "lt", "le", "gt", "ge", "eq",
     "ne", "exp", "log", "log2", "log10", "log1p", "expm1", "sqrt", "cbrt", "hypot", "sinh", "cosh",
-    "tanh", "abs", "sign", "step", "floor", "ceil", "round", "max", "min", "clip", "where", "select",
+    "tanh", "abs", "sign", "step", "heaviside", "floor", "ceil", "round", "max", "min", "clip", "where", "select",
     "sigmoid", "relu", "relu6", "leaky_relu", "prelu", "elu", "celu", "selu", "silu", "softplus",
     "softsign", "mish", "hardtanh", "hardsigmoid", "hardswish", "logsigmoid", "tanhshrink",
     "softshrink", "hardshrink",
@@ -80,6 +80,8 @@ def _log1p(x: Decimal) -> Decimal:
 
 
 def _sinh(x: Decimal) -> Decimal:
+    if abs(x) > 1:
+        return (x.exp() - (-x).exp()) / 2
     e = _expm1(x)
     return (e + e / (e + 1)) / 2
 
@@ -112,6 +114,7 @@ NATIVES: dict[str, Function] = {
     "abs": abs,
     "sign": _sign,
     "step": lambda x: ONE if x > 0 else ZERO,
+    "heaviside": lambda x: (_sign(x) + 1) / 2,
     "floor": _rounded(decimal.ROUND_FLOOR),
     "ceil": _rounded(decimal.ROUND_CEILING),
     "round": _rounded(decimal.ROUND_HALF_EVEN),

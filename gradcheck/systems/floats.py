@@ -31,10 +31,17 @@ def atan2(y: float, x: float) -> float:
     return math.atan2(y, x)
 
 
+def check_order(n: Any) -> None:
+    """Refuse an order of polygamma that is not a small whole number."""
+    if not 0 <= n <= 1000 or n != int(n):
+        raise ValueError("polygamma needs a whole order up to 1000")
+
+
 def _polygamma(n: float, x: float) -> float:
     # The one special function that Python's math lacks; mpmath's is used at 53 bits.
     import mpmath
 
+    check_order(n)
     value = mpmath.fp.psi(int(n), x) if n == 0 else mpmath.psi(int(n), x)
     return float(value.real if isinstance(value, complex) else value)
 
@@ -69,6 +76,7 @@ NATIVES: dict[str, Function] = {
     "abs": abs,
     "sign": _sign,
     "step": lambda x: 1.0 if x > 0 else 0.0,
+    "heaviside": lambda x: 0.5 * (_sign(x) + 1),
     "floor": lambda x: float(math.floor(x)),
     "ceil": lambda x: float(math.ceil(x)),
     "round": lambda x: float(round(x)),

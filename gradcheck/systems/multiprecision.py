@@ -7,8 +7,11 @@ from typing import Any
 
 import mpmath
 
-from gradcheck.systems.floats import choices, comparisons
+from gradcheck.systems.floats import check_order, choices, comparisons
 from gradcheck.systems.system import CHOICE, OPERATORS, Function, System
+
+MAX_BITS = 40_000
+"""Binary digits before the point of an operand that functions still take."""
 
 
 def _natives(mp: Any) -> dict[str, Function]:
@@ -28,6 +31,25 @@ def _natives(mp: Any) -> dict[str, Function]:
             raise ValueError("atan2 at the origin")
         return mp.atan2(y, x)
 
+    def polygamma(n: Any, x: Any) -> Any:
+        check_order(n)
+        return mp.psi(int(n), bounded(x))
+
+    def bounded(x: Any) -> Any:
+        # Reducing such an argument, or holding such a result, would take time and memory without end.
+        if mp.isfinite(x) and x and mp.mag(x) > MAX_BITS:
+            raise OverflowError("the operand is too large")
+        return x
+
+    def guarded(name: str) -> Function:
+        function = getattr(mp, name)
+        return lambda x: function(bounded(x))
+
+    def power(x: Any, y: Any) -> Any:
+        if x and y and mp.mag(y) + max(0, abs(mp.mag(x)).bit_length()) > MAX_BITS:
+            raise OverflowError("the power is too large")
+        return x**y
+
     def lgamma(x: Any) -> Any:
         # loggamma is complex left of zero; the language's lgamma is log|gamma|, as in C.
         return mp.loggamma(x) if x > 0 else mp.log(abs(mp.gamma(x)))
@@ -38,26 +60,29 @@ def _natives(mp: Any) -> dict[str, Function]:
         "mul": operator.mul,
         "div": operator.truediv,
         "neg": operator.neg,
-        "pow": operator.pow,
+        "pow": power,
         "abs": abs,
         "sign": sign,
         "step": lambda x: one if x > 0 else zero,
+        "heaviside": lambda x: (sign(x) + 1) / 2,
         "ceil": mp.ceil,
         "round": round_half_even,
         "log2": log2,
         "lgamma": lgamma,
         "atan2": atan2,
         "digamma": lambda x: mp.psi(0, x),
-        "polygamma": lambda n, x: mp.psi(int(n), x),
+        "polygamma": polygamma,
         **choices(),
         **comparisons(one, zero),
         **{
             name: getattr(mp, name)
             for name in (
-                "exp", "expm1", "log", "log1p", "log10", "sqrt", "cbrt", "hypot", "floor",
-                "sin", "cos", "tan", "asin", "acos", "atan",
-                "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "gamma",
+                "log", "log1p", "log10", "sqrt", "hypot", "floor", "asin", "acos", "atan", "asinh", "acosh", "atanh",
             )
+        },
+        **{
+            name: guarded(name)
+            for name in ("exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf", "erfc", "gamma")
         },
         "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
     }  # fmt: skip

@@ -9,6 +9,9 @@ import sympy
 
 from gradcheck.systems.system import OPERATORS, Function, System
 
+MAX_EXPONENT = 100
+"""Whole numbers up to which SymPy may carry out powers and factorials in a closed form."""
+
 
 def _compare(relation: Any) -> Function:
     return lambda x, y: sympy.Piecewise((1, relation(x, y)), (0, True))
@@ -28,6 +31,23 @@ def _add(x: Any, y: Any) -> Any:
     return x + y
 
 
+def _power(x: Any, y: Any) -> Any:
+    # SymPy would carry out 3^1000000000, also inside (3*x)^1000000000.
+    if y.is_Rational and max(abs(y.p), y.q) > MAX_EXPONENT and not x.is_Symbol:
+        raise ValueError("the exponent is too large to write out")
+    return x**y
+
+
+def _unevaluated(function: Any) -> Function:
+    # Of whole numbers SymPy computes these exactly: gamma(10000000) has 65 million digits.
+    def apply(*x: Any) -> Any:
+        if any(one.is_number and abs(one) > MAX_EXPONENT for one in x):
+            raise ValueError("the operand is too large to write out")
+        return function(*x)
+
+    return apply
+
+
 def _constant(text: str) -> Any:
     if text in ("pi", "e"):
         return sympy.pi if text == "pi" else sympy.E
@@ -40,11 +60,12 @@ NATIVES: dict[str, Function] = {
     "mul": operator.mul,
     "div": operator.truediv,
     "neg": operator.neg,
-    "pow": operator.pow,
+    "pow": _power,
     "identity": lambda x: x,
     "sign": sympy.sign,
     "abs": sympy.Abs,
     "step": lambda x: sympy.Heaviside(x, 0),
+    "heaviside": sympy.Heaviside,
     "floor": sympy.floor,
     "ceil": sympy.ceiling,
     "round": lambda x: sympy.floor(x + sympy.S.Half),
@@ -53,8 +74,10 @@ NATIVES: dict[str, Function] = {
     "where": _where,
     "select": lambda c, g: _where(c, g, sympy.S.Zero),
     "cbrt": lambda x: sympy.sign(x) * sympy.Abs(x) ** sympy.Rational(1, 3),
-    "lgamma": sympy.loggamma,
-    "digamma": sympy.digamma,
+    "lgamma": _unevaluated(sympy.loggamma),
+    "digamma": _unevaluated(sympy.digamma),
+    "gamma": _unevaluated(sympy.gamma),
+    "polygamma": _unevaluated(sympy.polygamma),
     "lt": _compare(sympy.Lt),
     "le": _compare(sympy.Le),
     "gt": _compare(sympy.Gt),
@@ -66,7 +89,7 @@ NATIVES: dict[str, Function] = {
         for name in (
             "exp", "log", "sqrt", "sin", "cos", "tan", "sec", "csc", "cot",
             "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
-            "erf", "erfc", "gamma", "polygamma",
+            "erf", "erfc",
         )
     },
 }  # fmt: skip

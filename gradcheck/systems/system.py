@@ -75,12 +75,12 @@ class System:
         self.stable = stable
         self.accumulate = accumulate
         self.active = active
-        self._functions: dict[tuple[str, Params], Function] = {}
-        self._rules: dict[tuple[str, Params, tuple[int, ...]], Rule] = {}
+        self._functions: dict[tuple[str, str], Function] = {}
+        self._rules: dict[tuple[str, str, tuple[int, ...]], Rule] = {}
 
     def function(self, op: str, params: Params = ()) -> Function:
         """Return the function that computes `op` with the given static parameters."""
-        key = (op, params)
+        key = (op, _text(params))
         found = self._functions.get(key)
         if found is None:
             native = self.natives.get(op)
@@ -97,7 +97,7 @@ class System:
 
     def rule(self, op: str, params: Params = (), ranks: tuple[int, ...] = ()) -> Rule:
         """Return the backward rule of `op`: (g, operands…, out) → a contribution for each operand."""
-        key = (op, params, ranks)
+        key = (op, _text(params), ranks)
         found = self._rules.get(key)
         if found is None:
             row = OPS[op]
@@ -132,6 +132,11 @@ class System:
         exec(compile(code, f"<{self.name} rule>", "exec"), writer.namespace)  # noqa: S102 - generated from our own validated graph
         function: Function = writer.namespace["compiled"]
         return function
+
+
+def _text(params: Params) -> str:
+    """Return parameters as a dictionary key: before Python 3.12 a slice is not hashable."""
+    return repr(params) if params else ""
 
 
 class Rule:

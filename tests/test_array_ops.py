@@ -1,0 +1,65 @@
+"""Every row of the op table that works on whole arrays: right as it stands, caught when broken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from breaking import MUTATIONS, mutated, replaced, rules_replaced
+from support import cases
+
+import gradcheck
+from gradcheck.ops import OPS
+
+ROWS = cases("array_ops.jsonl")
+IDS = [f"{row['expr']} at {row['at']}" for row in ROWS]
+OWN = [row for row in ROWS if not OPS[row["op"]].partials]
+
+
+def words(row: dict[str, Any]) -> set[str]:
+    return {g.verdict for g in gradcheck.check(row["expr"], at=row["at"]).checks[0].gradients}
+
+
+def rules_of(row: dict[str, Any]) -> tuple[str, ...]:
+    vjp = OPS[row["op"]].vjp
+    return tuple(vjp[row["ranks"]] if isinstance(vjp, Mapping) else vjp)
+
+
+def with_rules(row: dict[str, Any], rules: tuple[str, ...]) -> Any:
+    vjp = OPS[row["op"]].vjp
+    return {**vjp, row["ranks"]: rules} if isinstance(vjp, Mapping) else rules
+
+
+@pytest.mark.parametrize("row", ROWS, ids=IDS)
+def test_rule_is_right(row: dict[str, Any]) -> None:
+    seen = words(row)
+    assert "agree" in seen
+    assert seen <= {"agree", "not_exercised"}
+
+
+@pytest.mark.parametrize("row", OWN, ids=[f"{row['expr']} at {row['at']}" for row in OWN])
+def test_broken_rule_is_caught(row: dict[str, Any]) -> None:
+    rules, missed = rules_of(row), []
+    broken = {
+        f"{k} {m}": replaced(rules, k, mutated(rule, m))
+        for k, rule in enumerate(rules)
+        for m in MUTATIONS
+        if rule != "0"  # the condition of `where`, which is itself a comparison without a slope
+    }
+    if row.get("swap"):
+        broken["swapped"] = (*rules[:-2], rules[-1], rules[-2])
+    for what, changed in broken.items():
+        with rules_replaced(row["op"], "vjp", with_rules(row, changed)):
+            if "disagree" not in words(row):
+                missed.append(what)
+    assert missed == []
+
+
+def test_every_rank_of_the_matrix_product_is_tested() -> None:
+    assert {row["ranks"] for row in ROWS if row["op"] == "matmul"} == set(OPS["matmul"].vjp)
+
+
+def test_every_two_operand_rule_is_swapped_once() -> None:
+    pairs = {name for name, op in OPS.items() if not op.elementwise and op.vjp and len(op.args) == 2}
+    assert pairs <= {row["op"] for row in ROWS if row.get("swap")}

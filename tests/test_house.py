@@ -1,0 +1,164 @@
+"""The rooms of the package: who imports whom, what is never called, and that everything is described."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+
+import pytest
+
+import gradcheck
+
+PACKAGE = pathlib.Path(gradcheck.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = {
+    ".".join(("gradcheck", *f.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): f for f in FILES
+}
+
+FLOORS = [
+    {"errors"},
+    {"ops"},
+    {"graph"},
+    {"language.tokens", "language.static"},
+    {"language.parser", "shapes", "language.from_sympy"},
+    {"systems"},
+    {"language.values"},
+    {"engines"},
+    {"forward"},
+    {"points"},
+    {"scalarize", "compare", "exact"},
+    {"scalars", "arrays", "results", "blame"},
+    {"grading"},
+    {"checking"},
+    {"report"},
+    {"cli"},
+]
+"""From the ground up: a module imports only from floors below its own, or from its own room."""
+
+
+def room(module: str) -> tuple[int, str]:
+    name = module.removeprefix("gradcheck.")
+    for level, rooms in enumerate(FLOORS):
+        for one in rooms:
+            if name == one or name.startswith(f"{one}."):
+                return level, one
+    raise AssertionError(f"{module} has no floor: add it to the list")
+
+
+def imports(path: pathlib.Path) -> set[str]:
+    """Return the modules of the package that a file imports, for types alone or not."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            base = node.module or ""
+            found |= {f"{base}.{a.name}" if f"{base}.{a.name}" in MODULES else base for a in node.names}
+    return {name for name in found if name.startswith("gradcheck.")}
+
+
+def only_types(path: pathlib.Path) -> set[str]:
+    """Return what a file imports for type checkers alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            found |= {inner.module or "" for inner in ast.walk(node) if isinstance(inner, ast.ImportFrom)}
+    return found
+
+
+ROOMED = {m: f for m, f in MODULES.items() if m not in ("gradcheck", "gradcheck.__main__", "gradcheck.language")}
+
+
+@pytest.mark.parametrize("module", ROOMED)
+def test_imports_go_downhill(module: str) -> None:
+    level, own = room(module)
+    for other in imports(ROOMED[module]) - only_types(ROOMED[module]):
+        below, theirs = room(other)
+        assert below < level or theirs == own, f"{module} imports {other}, which is not below it"
+
+
+def test_engines_share_nothing_but_the_graph() -> None:
+    names = {"gradcheck.engines.backprop", "gradcheck.engines.symbolic", "gradcheck.engines.finite_difference"}
+    for name in names:
+        assert not imports(MODULES[name]) & (names - {name})
+
+
+def test_graph_knows_no_op() -> None:
+    assert imports(MODULES["gradcheck.graph"]) - only_types(MODULES["gradcheck.graph"]) == {"gradcheck.errors"}
+
+
+def test_comparison_is_pure() -> None:
+    assert imports(MODULES["gradcheck.compare"]) - only_types(MODULES["gradcheck.compare"]) == set()
+
+
+def called(path: pathlib.Path) -> list[str]:
+    """Return the names of the functions that are called, methods under their attribute's name."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            target = node.func
+            found.append(target.id if isinstance(target, ast.Name) else getattr(target, "attr", ""))
+    return found
+
+
+def test_text_is_never_executed() -> None:
+    banned = {"eval", "exec", "sympify", "parse_expr", "lambdify", "__import__", "system", "popen", "Popen"}
+    found = {(m, name) for m, f in MODULES.items() for name in called(f) if name in banned}
+    # `multiprecision.system` and `decimals.system` make number systems.
+    found = {(m, name) for m, name in found if name != "system"}
+    assert found == {("gradcheck.systems.system", "exec")}
+    assert called(MODULES["gradcheck.systems.system"]).count("exec") == 1
+
+
+def test_nothing_is_unpickled() -> None:
+    for module, path in MODULES.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+        names |= {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
+        assert not names & {"pickle", "marshal", "shelve", "dill", "subprocess", "os.system"}, module
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "load":
+                allowed = {k.arg: k.value for k in node.keywords}.get("allow_pickle")
+                assert isinstance(allowed, ast.Constant), module
+                assert allowed.value is False, module
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_everything_public_is_described(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    missing = []
+    for node in tree.body:
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith("_"):
+            continue
+        inner = [n for n in node.body if isinstance(n, ast.FunctionDef)] if isinstance(node, ast.ClassDef) else []
+        missing += [n.name for n in [node, *inner] if not n.name.startswith("_") and not ast.get_docstring(n)]
+    assert missing == []
+
+
+def test_the_only_tolerances_are_in_one_place() -> None:
+    """`isclose` and `allclose` would be a second opinion on what agreement means."""
+    users = {m for m, f in MODULES.items() if {"isclose", "allclose", "approx"} & set(called(f))}
+    assert users <= {"gradcheck.compare"}
+
+
+def test_numpy_and_sympy_stay_out_of_the_small_modules() -> None:
+    heavy = {"numpy", "sympy", "mpmath", "rich"}
+    for module in (
+        "errors",
+        "graph",
+        "compare",
+        "checking",
+        "points",
+        "cli",
+        "forward",
+        "exact",
+        "language.parser",
+        "systems.floats",
+    ):
+        tree = ast.parse(MODULES[f"gradcheck.{module}"].read_text(encoding="utf-8"))
+        top = {a.name.partition(".")[0] for n in tree.body if isinstance(n, ast.Import) for a in n.names}
+        top |= {(n.module or "").partition(".")[0] for n in tree.body if isinstance(n, ast.ImportFrom)}
+        assert not top & heavy, module

@@ -1,0 +1,220 @@
+"""The checker is itself tested: each part broken on purpose must change the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import gradcheck
+from gradcheck import compare, exact, grading
+from gradcheck.compare import Answer
+from gradcheck.engines import backprop as reverse
+from gradcheck.engines import finite_difference, symbolic
+from gradcheck.ops import OPS
+from gradcheck.systems import arrays, structural
+from gradcheck.systems.floats import FLOATS
+from gradcheck.systems.symbols import SYMBOLS
+
+FORKED = ("x*y + x*z", {"x": 2.0, "y": 3.0, "z": 5.0})
+BROADCAST = ("sum(w*(x + y))", {"x": [[1.0, 2.0], [3.0, 4.0]], "y": [0.5, -1.5], "w": [[1.0, 3.0], [0.5, 2.0]]})
+STRETCHED = ("sum(w*(x + y))", {"x": [[1.0, 2.0]], "y": [[0.5], [-1.5]], "w": [[1.0, 3.0], [0.5, 2.0]]})
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    """Compiled functions outlive a test: forget them before and after."""
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    for module in (exact, symbolic):
+        for value in list(vars(module).values()):
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
+    symbolic._partials.clear()
+    SYMBOLS._functions.clear()
+
+
+def verdict(expression: str, at: Any, **options: Any) -> str:
+    return gradcheck.check(expression, at=at, **options).verdict
+
+
+def test_nothing_is_broken_to_begin_with() -> None:
+    assert [verdict(*FORKED), verdict(*BROADCAST), verdict(*STRETCHED)] == ["agree"] * 3
+
+
+def overwriting(run: Any) -> Any:
+    """Break the accumulate step: the last contribution wins, as with = where += is right."""
+
+    class Forgetful(list):  # type: ignore[type-arg]
+        def __getitem__(self, k: Any) -> Any:
+            found = super().__getitem__(k)
+            return found if self.reading == k else None
+
+        reading: Any = None
+
+    def broken(graph: Any, system: Any, values: Any, gradients: Any, todo: Any, rules: Any) -> Any:
+        wrapped = Forgetful(gradients)
+
+        def steps() -> Any:
+            for node in todo:
+                wrapped.reading = node
+                yield node
+
+        stuck = run(graph, system, values, wrapped, steps(), rules)
+        gradients[:] = list.__iter__(wrapped)
+        return stuck
+
+    return broken
+
+
+def test_accumulate_overwrites(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reverse, "_run", overwriting(reverse._run))
+    report = gradcheck.check(FORKED[0], at=FORKED[1])
+    assert [g.verdict for g in report.checks[0].gradients] == ["disagree", "agree", "agree"]
+    assert report.checks[0].gradients[0].backprop == 3.0
+
+
+@pytest.mark.parametrize(("case", "wrong"), [(BROADCAST, "y"), (STRETCHED, "xy")])
+def test_array_accumulate_overwrites(case: Any, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sum over the broadcast axes is left out: one row stands for all."""
+
+    def first_row_only(total: Any, contribution: Any, operand: Any) -> Any:
+        import numpy as np
+
+        shape, c = np.shape(operand), np.asarray(contribution)
+        while c.ndim > len(shape):
+            c = c[0]
+        for k, n in enumerate(shape):
+            if n == 1 and c.shape[k] != 1:
+                c = np.take(c, [0], axis=k)
+        return structural.accumulate(total, c, operand)
+
+    patched = (arrays.FLOAT_ARRAYS, "accumulate", first_row_only)
+    monkeypatch.setattr(*patched)
+    monkeypatch.setattr(arrays, "accumulate", first_row_only)
+    found = gradcheck.check(case[0], at=case[1]).checks[0].gradients
+    assert {g.input for g in found if g.verdict == "disagree"} == set(wrong)
+
+
+def test_array_contributions_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def last_wins(_: Any, contribution: Any, operand: Any) -> Any:
+        return structural.accumulate(None, contribution, operand)
+
+    monkeypatch.setattr(arrays.FLOAT_ARRAYS, "accumulate", last_wins)
+    monkeypatch.setattr(arrays, "accumulate", last_wins)
+    assert verdict("sum(x*x)", {"x": [1.0, 2.0]}) == "disagree"
+
+
+def test_backprop_skips_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = reverse._run
+
+    def skipping(graph: Any, system: Any, values: Any, gradients: Any, todo: Any, rules: Any) -> Any:
+        return plain(graph, system, values, gradients, [n for n in todo if graph.ops[n] != "tanh"], rules)
+
+    monkeypatch.setattr(reverse, "_run", skipping)
+    assert verdict("tanh(x) + x", {"x": 0.5}) == "disagree"
+
+
+@pytest.mark.parametrize("seed", [-1, 2, 1.0001])
+def test_backprop_starts_from_another_seed(seed: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = exact.backprop
+
+    def other(graph: Any, system: Any, values: Any, one: Any) -> Any:
+        return plain(graph, system, values, one * system.literal(str(seed)))
+
+    monkeypatch.setattr(exact, "backprop", other)
+    monkeypatch.setattr("gradcheck.scalars.backprop", other)
+    assert verdict("x^2", {"x": 3.0}) == "disagree"
+
+
+@pytest.mark.parametrize("wrong", ["sin(x)", "1.001*cos(x)", "cos(x) + 0.001", "0"])
+def test_sympy_is_wrong(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two references is wrong: undecided, never a majority vote and never a tick."""
+    monkeypatch.setitem(symbolic._partials, "sin", (wrong,))
+    assert verdict("sin(x)", {"x": 0.6}) == "inconclusive"
+    assert verdict("sin(x)", {"x": 0.6}, engines=("backprop", "symbolic")) == "disagree"
+
+
+@pytest.mark.parametrize("factor", ["1.001", "-1", "0", "1.000000000000000000001"])
+def test_differences_are_wrong(factor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = finite_difference.Differences._slope
+
+    def wrong(self: Any, node: int, cone: Any) -> Any:
+        found, times = plain(self, node, cone), self.system.literal(factor)
+        return finite_difference.Slope(
+            found.kind, found.value * times, found.bar, found.left, found.right, found.exercised
+        )
+
+    monkeypatch.setattr(finite_difference.Differences, "_slope", wrong)
+    assert verdict("sin(x)*x", {"x": 0.6}) == "inconclusive"
+    assert verdict("sin(x)*x", {"x": 0.6}, engines=("backprop", "finite_difference")) == "disagree"
+
+
+def test_differences_lose_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cone that misses gates leaves stale values: the slope is that of another function."""
+    plain = finite_difference.Differences.cone
+    monkeypatch.setattr(finite_difference.Differences, "cone", lambda self, node, *rest: plain(self, node, *rest)[1:])
+    assert verdict("sin(x)*x", {"x": 0.6}) != "agree"
+
+
+def test_differences_with_wide_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bars that could hide a bug must not be called agreement."""
+    plain = finite_difference.Differences._slope
+
+    def wide(self: Any, node: int, cone: Any) -> Any:
+        found = plain(self, node, cone)
+        bar = abs(found.value) / 50
+        return finite_difference.Slope(found.kind, found.value, bar, found.left, found.right, found.exercised)
+
+    monkeypatch.setattr(finite_difference.Differences, "_slope", wide)
+    report = gradcheck.check("sin(x)*exp(x)", at={"x": 0.6}, engines=("backprop", "finite_difference"))
+    assert (report.verdict, report.exit_code) == ("inconclusive", 4)
+
+
+def test_differences_with_too_few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step below the rounding of the numbers sees noise, and must not agree with anything."""
+    monkeypatch.setattr(exact, "STEPS", ((60, 40), (60, 40)))
+    assert verdict("sin(x)*exp(x)", {"x": 0.6}, engines=("backprop", "finite_difference")) != "agree"
+
+
+def test_comparison_lets_everything_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This is what keeps a wrong claim out; without it the claim would get through."""
+    claims = {"x": "2*x + 0.001"}
+    assert verdict("x^2", {"x": 3.0}, claims=claims) == "disagree"
+    monkeypatch.setattr(compare, "_meet", lambda a, b: True)
+    monkeypatch.setattr(compare, "KEPT", 1.0)
+    monkeypatch.setattr(compare, "NARROW", 1.0)
+    assert verdict("x^2", {"x": 3.0}, claims=claims) == "agree"
+
+
+def test_comparison_lets_nothing_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "_meet", lambda a, b: False)
+    assert verdict("x^2", {"x": 3.0}) == "disagree"
+
+
+def test_float_rules_differ_from_exact_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number that is reported is judged, not only its high-precision twin."""
+    plain = grading.Answer
+
+    def worse(value: float, *rest: Any, **more: Any) -> Answer:
+        return plain(value * 1.01, *rest, **more)
+
+    monkeypatch.setattr(grading, "Answer", worse)
+    assert verdict("x^2", {"x": 3.0}, engines=("backprop", "finite_difference")) in ("lossy", "disagree")
+
+
+def test_forward_in_float_differs_from_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong float64 implementation of an op shows as a lossy value, never as agreement."""
+    monkeypatch.setitem(FLOATS._functions, ("sinh", ()), lambda x: x)
+    assert verdict("sinh(x)*y", {"x": 1.0, "y": 2.0}) in ("lossy", "disagree")
+
+
+def test_definitions_differ_between_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SymPy differentiates the op's form; another form is another function."""
+    monkeypatch.setattr(OPS["softplus"], "form", "log(2 + exp(x))")
+    assert verdict("softplus(x)", {"x": 0.5}) in ("inconclusive", "disagree")
