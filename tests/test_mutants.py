@@ -142,15 +142,15 @@ def test_sympy_is_wrong(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("factor", ["1.001", "-1", "0", "1.000000000000000000001"])
 def test_differences_are_wrong(factor: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = finite_difference.Differences._slope
+    plain = finite_difference.Differences.slope
 
-    def wrong(self: Any, node: int, cone: Any) -> Any:
-        found, times = plain(self, node, cone), self.system.literal(factor)
+    def wrong(self: Any, node: int, stencil: Any, flat: bool = False) -> Any:
+        found, times = plain(self, node, stencil, flat), self.system.literal(factor)
         return finite_difference.Slope(
             found.kind, found.value * times, found.bar, found.left, found.right, found.exercised
         )
 
-    monkeypatch.setattr(finite_difference.Differences, "_slope", wrong)
+    monkeypatch.setattr(finite_difference.Differences, "slope", wrong)
     assert verdict("sin(x)*x", {"x": 0.6}) == "inconclusive"
     assert verdict("sin(x)*x", {"x": 0.6}, engines=("backprop", "finite_difference")) == "disagree"
 
@@ -164,21 +164,22 @@ def test_differences_lose_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_differences_with_wide_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bars that could hide a bug must not be called agreement."""
-    plain = finite_difference.Differences._slope
+    plain = finite_difference.Differences.slope
 
-    def wide(self: Any, node: int, cone: Any) -> Any:
-        found = plain(self, node, cone)
+    def wide(self: Any, node: int, stencil: Any, flat: bool = False) -> Any:
+        found = plain(self, node, stencil, flat)
         bar = abs(found.value) / 50
         return finite_difference.Slope(found.kind, found.value, bar, found.left, found.right, found.exercised)
 
-    monkeypatch.setattr(finite_difference.Differences, "_slope", wide)
+    monkeypatch.setattr(finite_difference.Differences, "slope", wide)
     report = gradcheck.check("sin(x)*exp(x)", at={"x": 0.6}, engines=("backprop", "finite_difference"))
     assert (report.verdict, report.exit_code) == ("inconclusive", 4)
 
 
 def test_differences_with_too_few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step below the rounding of the numbers sees noise, and must not agree with anything."""
-    monkeypatch.setattr(exact, "STEPS", ((60, 40), (60, 40)))
+    monkeypatch.setattr(exact, "COARSE", (60, 40))
+    monkeypatch.setattr(exact, "FINE", (60, 40))
     assert verdict("sin(x)*exp(x)", {"x": 0.6}, engines=("backprop", "finite_difference")) != "agree"
 
 
@@ -210,7 +211,7 @@ def test_float_rules_differ_from_exact_ones(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_forward_in_float_differs_from_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong float64 implementation of an op shows as a lossy value, never as agreement."""
-    monkeypatch.setitem(FLOATS._functions, ("sinh", ()), lambda x: x)
+    monkeypatch.setitem(FLOATS._functions, ("sinh", ""), lambda x: x)
     assert verdict("sinh(x)*y", {"x": 1.0, "y": 2.0}) in ("lossy", "disagree")
 
 

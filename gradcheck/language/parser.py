@@ -298,7 +298,7 @@ class _Parser:
         hint = f"write {left}({word})" if left in FUNCTIONS else f"write {left}*{word}"
         if word in PYTHON_WORDS or left in PYTHON_WORDS:
             hint = "conditions are written where(condition, a, b)"
-        elif left.isdigit() and (word[0] in "_xXbBoO" or word in "eE"):
+        elif left.isdigit() and (word[0] == "_" or word in "eE" or (left == "0" and word[0] in "xXbBoO")):
             hint = "numbers are written 1000, 0.5 or 1e-3"
         self.fail(f"expected an operator before `{word}`", start, start + len(word), hint)
 

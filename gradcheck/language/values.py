@@ -126,7 +126,7 @@ def _expression(source: Source, start: int) -> tuple[Value, int]:
         depth += (text[end] in "([") - (text[end] in ")]")
         end += 1
     next_name = _NEXT.search(text, start, end)
-    if next_name:
+    if next_name and text.count("(", start, next_name.start()) == text.count(")", start, next_name.start()):
         place = next_name.start(1)
         raise LanguageError("expected `,` before the next name", source, (place, next_name.end(1)))
     if not text[start:end].strip():

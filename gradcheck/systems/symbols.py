@@ -33,7 +33,7 @@ def _add(x: Any, y: Any) -> Any:
 
 def _power(x: Any, y: Any) -> Any:
     # SymPy would carry out 3^1000000000, also inside (3*x)^1000000000.
-    if y.is_Rational and max(abs(y.p), y.q) > MAX_EXPONENT and not x.is_Symbol:
+    if y.is_Rational and abs(y) > MAX_EXPONENT and not x.is_Symbol:
         raise ValueError("the exponent is too large to write out")
     return x**y
 
