@@ -41,10 +41,11 @@ class Graph:
         constants: constant node → its text.
         stages: stage name → node, in order of appearance.
         output: the node whose gradient is taken.
+        append: the append methods of the columns, in the order ops, left, right, start, end, at.
     """
 
     __slots__ = (
-        "at", "constants", "end", "inputs", "left", "ops", "output",
+        "append", "at", "constants", "end", "inputs", "left", "ops", "output",
         "params", "rest", "right", "source", "stages", "start",
     )  # fmt: skip
 
@@ -62,20 +63,22 @@ class Graph:
         self.constants: dict[int, str] = {}
         self.stages: dict[str, int] = {}
         self.output = NONE
+        columns = (self.ops, self.left, self.right, self.start, self.end, self.at)
+        self.append: tuple[Callable[[Any], None], ...] = tuple(column.append for column in columns)
 
     def __len__(self) -> int:
         return len(self.ops)
 
     def add(self, op: str, left: int, right: int, start: int, end: int, at: int) -> int:
         """Add a node with at most two operands; the parser's fast path."""
-        ops = self.ops
-        node = len(ops)
-        ops.append(op)
-        self.left.append(left)
-        self.right.append(right)
-        self.start.append(start)
-        self.end.append(end)
-        self.at.append(at)
+        add_op, add_left, add_right, add_start, add_end, add_at = self.append
+        node = len(self.ops)
+        add_op(op)
+        add_left(left)
+        add_right(right)
+        add_start(start)
+        add_end(end)
+        add_at(at)
         return node
 
     def input(self, name: str, span: tuple[int, int, int] = (0, 0, 0)) -> int:
@@ -187,7 +190,13 @@ def evaluate(
         values[node] = inputs[name]
     for node, text in graph.constants.items():
         values[node] = system.constant(text)
-    gates = graph.gates if only is None else [node for node in graph.gates if node in only]
+    start = 0
+    if only is None and not graph.params and (loop := system.forward_loop(graph.ops)) is not None:
+        start = loop(graph.ops, graph.left, graph.right, graph.rest, values)
+        if start == NONE:
+            return values, []
+    left = graph.left
+    gates = [k for k in range(start, len(left)) if left[k] >= 0 and (only is None or k in only)]
     return values, recompute(graph, system, values, gates)
 
 

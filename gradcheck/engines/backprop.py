@@ -27,20 +27,25 @@ def backprop(graph: Graph, system: System, values: Values, seed: Any) -> Gradien
     """
     gradients: Gradients = [None] * len(graph)
     gradients[graph.output] = seed
-    run = _run if system.accumulate is None else _run_arrays
-    todo = reversed(graph.gates)
-    rules: dict[Any, Rule] = {}
-    while True:
-        stuck = run(graph, system, values, gradients, todo, rules)
-        if stuck == NONE:
-            return gradients
-        operands = graph.operands(stuck)
-        rule = _rule(graph, system, values, stuck)
-        flows = rule.careful(gradients[stuck], *[values[k] for k in operands], values[stuck])
-        for operand, flow in zip(operands, flows, strict=True):
-            if flow is not None:
-                so_far = gradients[operand]
-                gradients[operand] = flow if so_far is None else so_far + flow
+    if system.accumulate is not None:
+        _over_arrays(graph, system, values, gradients)
+        return gradients
+    loop = system.backward_loop(graph.ops)
+    stuck = loop(graph.ops, graph.left, graph.right, graph.rest, values, gradients)
+    for node in range(stuck, NONE, -1):
+        # Somewhere a rule has a pole: from here on each formula is applied by itself.
+        if gradients[node] is not None and graph.left[node] >= 0:
+            _carefully(graph, system, values, gradients, node)
+    return gradients
+
+
+def _carefully(graph: Graph, system: System, values: Values, gradients: Gradients, node: int) -> None:
+    operands = graph.operands(node)
+    flows = system.rule(graph.ops[node]).careful(gradients[node], *[values[k] for k in operands], values[node])
+    for operand, flow in zip(operands, flows, strict=True):
+        if flow is not None:
+            so_far = gradients[operand]
+            gradients[operand] = flow if so_far is None else so_far + flow
 
 
 def _rule(graph: Graph, system: System, values: Values, node: int) -> Rule:
@@ -51,48 +56,11 @@ def _rule(graph: Graph, system: System, values: Values, node: int) -> Rule:
     return system.rule(op, graph.params.get(node, ()), ranks)
 
 
-def _run(
-    graph: Graph, system: System, values: Values, gradients: Gradients, todo: Any, rules: dict[Any, Rule]
-) -> int:
-    """Go back over gates of single numbers; return the gate whose rule raised, or NONE."""
-    ops, left, right, rest = graph.ops, graph.left, graph.right, graph.rest
-    fast = {op: system.rule(op).fast for op in set(ops) if op in OPS}
-    node = NONE
-    try:
-        for node in todo:
-            g = gradients[node]
-            if g is None:
-                continue
-            i, j = left[node], right[node]
-            if j >= 0:
-                gi, gj = fast[ops[node]](g, values[i], values[j], values[node])
-                so_far = gradients[i]
-                gradients[i] = gi if so_far is None else so_far + gi
-                so_far = gradients[j]
-                gradients[j] = gj if so_far is None else so_far + gj
-            elif j == NONE:
-                (gi,) = fast[ops[node]](g, values[i], values[node])
-                so_far = gradients[i]
-                gradients[i] = gi if so_far is None else so_far + gi
-            else:
-                operands = rest[node]
-                flows = fast[ops[node]](g, *[values[k] for k in operands], values[node])
-                for operand, flow in zip(operands, flows, strict=True):
-                    if flow is not None:
-                        so_far = gradients[operand]
-                        gradients[operand] = flow if so_far is None else so_far + flow
-    except (ArithmeticError, ValueError):
-        return node
-    return NONE
-
-
-def _run_arrays(
-    graph: Graph, system: System, values: Values, gradients: Gradients, todo: Any, rules: dict[Any, Rule]
-) -> int:
+def _over_arrays(graph: Graph, system: System, values: Values, gradients: Gradients) -> None:
     """Go back over gates of arrays; contributions are summed to their operand's shape."""
     accumulate = system.accumulate
     assert accumulate is not None
-    for node in todo:
+    for node in reversed(graph.gates):
         g = gradients[node]
         if g is None:
             continue
@@ -100,4 +68,3 @@ def _run_arrays(
         flows = _rule(graph, system, values, node).fast(g, *[values[k] for k in operands], values[node])
         for operand, flow in zip(operands, flows, strict=True):
             gradients[operand] = accumulate(gradients[operand], flow, values[operand])
-    return NONE

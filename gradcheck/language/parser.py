@@ -471,8 +471,7 @@ class _Parser:
 
 def _reducer(graph: Graph, pending: list[tuple[int, Any, int]], nodes: list[int], starts: list[int]) -> Any:
     """Return the function that makes gates of pending operators; bound names keep it fast."""
-    add_op, add_left, add_right = graph.ops.append, graph.left.append, graph.right.append
-    add_start, add_end, add_at = graph.start.append, graph.end.append, graph.at.append
+    add_op, add_left, add_right, add_start, add_end, add_at = graph.append
     ops = graph.ops
 
     def reduce(precedence: int, end: int) -> None:

@@ -104,6 +104,20 @@ class System:
             found = self._rules[key] = Rule(self, row.rules(ranks), row.args, params)
         return found
 
+    def forward_loop(self, ops: Sequence[str]) -> Function | None:
+        """Return a generated loop that computes a whole graph, if this is a system of single numbers."""
+        if self.accumulate is not None or "where" not in self.inline:
+            return None
+        from gradcheck.systems import loops
+
+        return loops.forward_loop(self, loops.by_frequency(ops))
+
+    def backward_loop(self, ops: Sequence[str]) -> Function:
+        """Return the generated loop that goes back over a whole graph of single numbers."""
+        from gradcheck.systems import loops
+
+        return loops.backward_loop(self, loops.by_frequency(ops))
+
     def compile(
         self,
         texts: Sequence[str],
@@ -123,15 +137,10 @@ class System:
 
     def compile_graphs(self, graphs: Sequence[Graph], names: Sequence[str], *, single: bool = False) -> Function:
         """Compile validated graphs over the inputs `names`, as `compile` does with text."""
-        writer = _Writer(self, names)
+        writer = Writer(self, names)
         results = [writer.write(graph) for graph in graphs]
         answer = results[0] if single else f"({', '.join(results)},)"
-        body = "\n".join(f"    {line}" for line in [*writer.lines, f"return {answer}"])
-        arguments = ", ".join(f"a{k}" for k in range(len(names)))
-        code = f"def compiled({arguments}):\n{body}\n"
-        exec(compile(code, f"<{self.name} rule>", "exec"), writer.namespace)  # noqa: S102 - generated from our own validated graph
-        function: Function = writer.namespace["compiled"]
-        return function
+        return writer.function(", ".join(writer.arguments.values()), [*writer.lines, f"return {answer}"])
 
 
 def _text(params: Params) -> str:
@@ -172,8 +181,14 @@ def _attempt(function: Function, values: Sequence[Any], nan: Any) -> Any:
         return nan
 
 
-class _Writer:
-    """Writes graphs as Python statements; equal subexpressions are computed once."""
+class Writer:
+    """Writes graphs as Python statements; equal subexpressions are computed once.
+
+    Attributes:
+        arguments: input name → the Python expression that stands for it.
+        lines: the statements so far.
+        namespace: functions and constants that the statements use.
+    """
 
     def __init__(self, system: System, names: Sequence[str]) -> None:
         self.system = system
@@ -192,25 +207,35 @@ class _Writer:
         for node in graph.gates:
             if same[node] != node or node not in uses:
                 continue
-            written = self.gate(graph, node, [expression[same[k]] for k in graph.operands(node)])
+            operands = [expression[same[k]] for k in graph.operands(node)]
+            written = self.apply(graph.ops[node], graph.params.get(node, ()), operands)
             if uses[node] > 1 and node in always:
-                name = f"t{len(self.lines)}"
+                name = self.bind("t", None)
                 self.lines.append(f"{name} = {written}")
                 written = name
             expression[node] = written
         return expression[same[graph.output]]
 
-    def gate(self, graph: Graph, node: int, operands: list[str]) -> str:
-        op, params = graph.ops[node], graph.params.get(node, ())
+    def apply(self, op: str, params: Params, operands: Sequence[str]) -> str:
+        """Return the expression of `op` applied to operands."""
         template = self.system.inline.get(op)
         if template is not None:
             return template.format(*operands)
         return f"{self.bind('f', self.system.function(op, params))}({', '.join(operands)})"
 
     def bind(self, kind: str, value: Any) -> str:
+        """Return a new name for a value."""
         name = f"{kind}{len(self.namespace)}"
         self.namespace[name] = value
         return name
+
+    def function(self, arguments: str, lines: Sequence[str]) -> Function:
+        """Compile statements to a function: the one place where text becomes code."""
+        body = "\n".join(f"    {line}" for line in lines)
+        code = f"def compiled({arguments}):\n{body}\n"
+        exec(compile(code, f"<{self.system.name}>", "exec"), self.namespace)  # noqa: S102 - our own validated graph
+        function: Function = self.namespace["compiled"]
+        return function
 
 
 def _equal_nodes(graph: Graph) -> list[int]:
