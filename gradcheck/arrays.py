@@ -78,9 +78,7 @@ class ArrayPoint:
         with self.forward.system.active():
             rough, _ = evaluate(claim.graph, self.forward.system, {n: self.values[nodes[n]] for n in used})
         known = self.exact_values(exact)
-        sharp, _ = evaluate(
-            claim.graph, arrays.of(exact.system), {n: known[nodes[n]] for n in used}
-        )
+        sharp, _ = evaluate(claim.graph, arrays.of(exact.system), {n: known[nodes[n]] for n in used})
         shape = self.inputs[claim.name].shape
         found = np.shape(rough[claim.graph.output])
         try:

@@ -182,9 +182,11 @@ class Job:
         return any(isinstance(v, Value) and v.kind.startswith("rand") for p in self.given for v in p.values())
 
     def _shapes(self, point: Mapping[str, Any]) -> list[tuple[int, ...]]:
-        return infer(self.graph, {name: points.shape_of(point.get(name)) for name in self.graph.inputs}) if all(
-            not isinstance(v, Value) or v.kind != "file" for v in point.values()
-        ) else []
+        return (
+            infer(self.graph, {name: points.shape_of(point.get(name)) for name in self.graph.inputs})
+            if all(not isinstance(v, Value) or v.kind != "file" for v in point.values())
+            else []
+        )
 
     def _needs_arrays(self) -> None:
         node = next(iter(self.graph.params), self.graph.output)

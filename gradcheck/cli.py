@@ -88,7 +88,10 @@ def commands() -> None:
 @commands.command(cls=_ExpressionCommand, no_args_is_help=True)
 @click.argument("expression")
 @click.option(
-    "--at", "at", multiple=True, metavar="x=1,y=2",
+    "--at",
+    "at",
+    multiple=True,
+    metavar="x=1,y=2",
     help="Values of the variables; `;` separates points, a further --at adds variables. Arrays: "
     "W=[[1,2],[3,4]], W=@file.npy, W=@file.npz:key, W=randn(5,10), x=linspace(-1,1,5).",
 )
@@ -96,7 +99,10 @@ def commands() -> None:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of what is chosen.")
 @click.option("--wrt", metavar="x,y", help="Check only these inputs.")
 @click.option(
-    "--claim", "claims", multiple=True, metavar='x="z + 1"',
+    "--claim",
+    "claims",
+    multiple=True,
+    metavar='x="z + 1"',
     help="Your own gradient for an input, a formula or a number: the verdict is about it.",
 )
 @click.option(
@@ -104,7 +110,11 @@ def commands() -> None:
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 on anything but `agree`.")
 @click.option(
-    "-o", "--output", "outputs", multiple=True, metavar="FORMAT[:PATH]",
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[:PATH]",
     help="table or json, to standard output or to a file; repeatable.",
 )
 def expr(
@@ -290,8 +300,10 @@ def main() -> None:
     except (RecursionError, MemoryError, Exception) as error:
         if os.environ.get("GRADCHECK_DEBUG"):
             raise
-        _complain(f"error: gradcheck itself failed ({type(error).__name__}); this is a bug\n"
-                  "  hint: run again with GRADCHECK_DEBUG=1 for the details, and report them")
+        _complain(
+            f"error: gradcheck itself failed ({type(error).__name__}); this is a bug\n"
+            "  hint: run again with GRADCHECK_DEBUG=1 for the details, and report them"
+        )
         _leave(EXIT_CRASH)
 
 

@@ -199,9 +199,7 @@ def _rounding(graded: Answer, truth: Answer, slope: SlopeAnswer | None, scale: f
     if error > KEPT * size:
         kept = max(0, math.floor(-math.log10(error / size)))
         plural = "" if kept == 1 else "s"
-        return Verdict(
-            LOSSY, f"right rules, but float64 kept {kept} digit{plural}: the true value is {truth.value!r}"
-        )
+        return Verdict(LOSSY, f"right rules, but float64 kept {kept} digit{plural}: the true value is {truth.value!r}")
     return Verdict(AGREE, caught=(error + ULP * size + float(truth.bar)) / size)
 
 
@@ -232,8 +230,12 @@ def exchanged(graded: dict[str, float], truth: dict[str, float]) -> dict[str, st
     for name, value in graded.items():
         for other, right in truth.items():
             mutual = graded.get(other)
-            if other != name and value == value and _near(value, right) and mutual is not None and (
-                _near(mutual, truth.get(name, math.nan))
+            if (
+                other != name
+                and value == value
+                and _near(value, right)
+                and mutual is not None
+                and (_near(mutual, truth.get(name, math.nan)))
             ):
                 found[name] = other
     return found

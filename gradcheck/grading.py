@@ -145,9 +145,7 @@ class Grading:
         names = [n for n in exact.graph.inputs if n.partition("[")[0] in checked]
         return adjoints, symbolic.closed_forms(exact.graph, names)
 
-    def _input(
-        self, name: str, slopes: Mapping[int, SlopeAnswer], formulas: Mapping[str, str]
-    ) -> list[Gradient]:
+    def _input(self, name: str, slopes: Mapping[int, SlopeAnswer], formulas: Mapping[str, str]) -> list[Gradient]:
         place, zero = self.place, self.exact.system.literal("0")
         rough = [float(x) for x in place.flat(self.blame.rough, name, 0.0)]
         sharp = place.flat(self.blame.sharp, name, zero)
@@ -161,9 +159,7 @@ class Grading:
             typed = None
             if claim is not None and claimed is not None:
                 slack = 4 * abs(rough[k] - to_float(sharp[k])) if math.isfinite(rough[k]) else 0.0
-                typed = Answer(
-                    claimed[0][k], claimed[1][k], dust, claimed=True, written=claim.number, slack=slack
-                )
+                typed = Answer(claimed[0][k], claimed[1][k], dust, claimed=True, written=claim.number, slack=slack)
             graded = typed or back or symbolic
             assert graded is not None
             scale = self.largest / (abs(value) or 1.0)

@@ -205,9 +205,7 @@ def sample(graph: Graph, count: int, seed: int, fixed: Point | None = None) -> l
     if found:
         return found
     if problem is not None:
-        raise DomainError(
-            f"no point found: {problem.message}", problem.source, problem.span, "choose one with --at"
-        )
+        raise DomainError(f"no point found: {problem.message}", problem.source, problem.span, "choose one with --at")
     raise DomainError("every point tried lies on a kink", hint="choose one with --at")
 
 

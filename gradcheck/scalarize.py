@@ -112,9 +112,7 @@ class _Builder:
             axes = _normal(x, axis)
             kept = [n for k, n in enumerate(x.shape) if k not in axes]
             moved = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim)).reshape(*kept, -1)
-            flat = [
-                self.tree(op, moved[k].tolist(), empty) for k in itertools.product(*map(range, kept))
-            ]
+            flat = [self.tree(op, moved[k].tolist(), empty) for k in itertools.product(*map(range, kept))]
             shape = [1 if k in axes else n for k, n in enumerate(x.shape)] if keepdims else kept
             return np.array(flat, dtype=np.int64).reshape(shape)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gradcheck.ops import OPS
+from gradcheck.systems import loops
 from gradcheck.systems.system import Rule, System
 
 MUTATIONS = {
@@ -43,10 +44,12 @@ def rules_replaced(name: str, field: str, rules: Any) -> Iterator[None]:
 
     System.rule = forgetting  # type: ignore[method-assign]
     setattr(row, field, rules)
+    loops.backward_loop.cache_clear()
     try:
         yield
     finally:
         setattr(row, field, before)
+        loops.backward_loop.cache_clear()
         System.rule = remembering  # type: ignore[method-assign]
 
 

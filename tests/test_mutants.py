@@ -10,10 +10,9 @@ import pytest
 import gradcheck
 from gradcheck import compare, exact, grading
 from gradcheck.compare import Answer
-from gradcheck.engines import backprop as reverse
 from gradcheck.engines import finite_difference, symbolic
 from gradcheck.ops import OPS
-from gradcheck.systems import arrays, structural
+from gradcheck.systems import arrays, loops, structural
 from gradcheck.systems.floats import FLOATS
 from gradcheck.systems.symbols import SYMBOLS
 
@@ -37,6 +36,8 @@ def forget() -> None:
                 value.cache_clear()
     symbolic._partials.clear()
     SYMBOLS._functions.clear()
+    loops.forward_loop.cache_clear()
+    loops.backward_loop.cache_clear()
 
 
 def verdict(expression: str, at: Any, **options: Any) -> str:
@@ -47,33 +48,20 @@ def test_nothing_is_broken_to_begin_with() -> None:
     assert [verdict(*FORKED), verdict(*BROADCAST), verdict(*STRETCHED)] == ["agree"] * 3
 
 
-def overwriting(run: Any) -> Any:
-    """Break the accumulate step: the last contribution wins, as with = where += is right."""
+def rewriting(monkeypatch: pytest.MonkeyPatch, before: str, after: str) -> None:
+    """Change a piece of the generated backward loop."""
+    plain = loops._rules
 
-    class Forgetful(list):  # type: ignore[type-arg]
-        def __getitem__(self, k: Any) -> Any:
-            found = super().__getitem__(k)
-            return found if self.reading == k else None
+    def changed(writer: Any, op: str) -> list[str]:
+        return [line.replace(before, after) for line in plain(writer, op)]
 
-        reading: Any = None
-
-    def broken(graph: Any, system: Any, values: Any, gradients: Any, todo: Any, rules: Any) -> Any:
-        wrapped = Forgetful(gradients)
-
-        def steps() -> Any:
-            for node in todo:
-                wrapped.reading = node
-                yield node
-
-        stuck = run(graph, system, values, wrapped, steps(), rules)
-        gradients[:] = list.__iter__(wrapped)
-        return stuck
-
-    return broken
+    monkeypatch.setattr(loops, "_rules", changed)
 
 
 def test_accumulate_overwrites(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reverse, "_run", overwriting(reverse._run))
+    """The last contribution wins, as with = where += is right."""
+    rewriting(monkeypatch, "u if so_far is None else so_far + u", "u")
+    rewriting(monkeypatch, "w if so_far is None else so_far + w", "w")
     report = gradcheck.check(FORKED[0], at=FORKED[1])
     assert [g.verdict for g in report.checks[0].gradients] == ["disagree", "agree", "agree"]
     assert report.checks[0].gradients[0].backprop == 3.0
@@ -111,12 +99,8 @@ def test_array_contributions_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_backprop_skips_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = reverse._run
-
-    def skipping(graph: Any, system: Any, values: Any, gradients: Any, todo: Any, rules: Any) -> Any:
-        return plain(graph, system, values, gradients, [n for n in todo if graph.ops[n] != "tanh"], rules)
-
-    monkeypatch.setattr(reverse, "_run", skipping)
+    plain = loops._rules
+    monkeypatch.setattr(loops, "_rules", lambda writer, op: ["pass"] if op == "tanh" else plain(writer, op))
     assert verdict("tanh(x) + x", {"x": 0.5}) == "disagree"
 
 

@@ -129,7 +129,11 @@ def test_broken_rule_is_caught(name: str) -> None:
 
 def test_only_mutations_that_change_nothing_are_skipped() -> None:
     skipped = {(name, what) for name, what, field, rules in mutations() if harmless(name, field, rules)}
-    flat = {(n, f"x {m}") for n in ("sign", "step", "heaviside", "floor", "ceil", "round") for m in ("sign", "times 1.001", "zero")}
+    flat = {
+        (n, f"x {m}")
+        for n in ("sign", "step", "heaviside", "floor", "ceil", "round")
+        for m in ("sign", "times 1.001", "zero")
+    }
     compare = {
         (n, what)
         for n in ("lt", "le", "gt", "ge", "eq", "ne")

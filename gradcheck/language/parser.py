@@ -82,9 +82,7 @@ class _Call:
 
 
 class _Parser:
-    def __init__(
-        self, source: Source, variables: Collection[str], names: Mapping[str, Any], internal: bool
-    ) -> None:
+    def __init__(self, source: Source, variables: Collection[str], names: Mapping[str, Any], internal: bool) -> None:
         self.source = source
         self.text = source.text
         self.graph = Graph(source)
@@ -161,7 +159,7 @@ class _Parser:
             match = match_token(text, pos)
             assert match is not None
             kind = match.lastindex
-            # The commonest tokens, operands seen before and infix operators, stay in this loop.
+            # The commonest tokens stay in this loop: operands seen before, infix operators, brackets.
             if operand_next:
                 if (kind == NAME and (node := known.get(match[NAME], NONE)) >= 0) or (
                     kind == NUMBER and (node := literals.get(match[NUMBER], NONE)) >= 0
@@ -171,6 +169,17 @@ class _Parser:
                     starts.append(start)
                     operand_next = False
                     continue
+                if kind == SYMBOL and match[SYMBOL] == "(":
+                    start, pos = match.span(SYMBOL)
+                    frame = _Call(None, "", start, start, start, len(nodes))
+                    brackets.append(frame)
+                    pending.append((BRACKET, frame, start))
+                    continue
+            elif kind == SYMBOL and match[SYMBOL] == ")" and brackets:
+                if pending[-1][0] != BRACKET:
+                    reduce(BRACKET, pos)
+                operand_next, pos = self.close(brackets[-1], match.start(SYMBOL), match.end())
+                continue
             elif kind == SYMBOL and (infix := BINARY.get(match[SYMBOL])) is not None:
                 op, precedence = infix
                 if precedence != POWER:
@@ -236,11 +245,11 @@ class _Parser:
             return True, pos
         if word == "+":
             return True, pos
-        if word == "(":
-            self.open(_Call(None, "", start, start, start, len(self.nodes)))
-            return True, pos
-        if word == ")" and frame is not None and frame.op is not None and (
-            len(self.nodes) == frame.base or frame.params
+        if (
+            word == ")"
+            and frame is not None
+            and frame.op is not None
+            and (len(self.nodes) == frame.base or frame.params)
         ):
             return self.close(frame, start, pos)
         hints = {"[": "give arrays with --at x=[1,2,3]", "=": "write `==` to compare"}
@@ -276,9 +285,7 @@ class _Parser:
             if word in CONSTANTS and word not in self.variables:
                 node = self.literals.get(CONSTANTS[word])
                 if node is None:
-                    node = self.literals[CONSTANTS[word]] = graph.constant(
-                        CONSTANTS[word], (start, end, start)
-                    )
+                    node = self.literals[CONSTANTS[word]] = graph.constant(CONSTANTS[word], (start, end, start))
                 return node
             if not word.isidentifier():
                 self.fail(f"`{word}` is not a name", start, end, FOREIGN.get(word[-1]))
@@ -411,8 +418,13 @@ class _Parser:
         if frame.op is None:
             self.starts[-1] = frame.start
             return False, pos
-        given = self.nodes[frame.base :]
-        del self.nodes[frame.base :], self.starts[frame.base :]
+        op, base = frame.op, frame.base
+        if len(op.args) == 1 == len(self.nodes) - base and not op.params:
+            self.starts[-1] = frame.start
+            self.nodes[-1] = self.graph.add(op.name, self.nodes[-1], NONE, frame.start, pos, frame.at)
+            return False, pos
+        given = self.nodes[base:]
+        del self.nodes[base:], self.starts[base:]
         span = (frame.start, pos, frame.at)
         self.nodes.append(self.call(frame, given, span))
         self.starts.append(frame.start)

@@ -248,9 +248,7 @@ def _generator(source: Source, match: re.Match[str]) -> Value:
     if len(shape) > MAX_AXES:
         raise PointError(f"more than {MAX_AXES} axes", source, span)
     if math.prod(shape) > MAX_ELEMENTS:
-        raise PointError(
-            f"an array of {math.prod(shape):,} elements", source, span, f"the limit is {MAX_ELEMENTS:,}"
-        )
+        raise PointError(f"an array of {math.prod(shape):,} elements", source, span, f"the limit is {MAX_ELEMENTS:,}")
     return Value(kind, shape, numbers, source, span)
 
 

@@ -6,16 +6,11 @@ from gradcheck.ops import activations, arithmetic, arrays, functions, piecewise
 from gradcheck.ops.op import Op
 
 OPS: dict[str, Op] = {
-    op.name: op
-    for family in (arithmetic, functions, piecewise, activations, arrays)
-    for op in family.OPS
+    op.name: op for family in (arithmetic, functions, piecewise, activations, arrays) for op in family.OPS
 }
 
 FUNCTIONS: dict[str, Op] = {
-    spelling: op
-    for op in OPS.values()
-    if not op.internal
-    for spelling in (op.name, *op.aliases)
+    spelling: op for op in OPS.values() if not op.internal for spelling in (op.name, *op.aliases)
 }
 """Every name that can be called in the language."""
 

@@ -98,5 +98,5 @@ def _many(writer: Writer, op: str) -> list[str]:
 
 
 def _compiled(writer: Writer, arguments: str, lines: list[str]) -> Loop:
-    ending = ["except (ArithmeticError, ValueError):", "    return node", f"return {NONE}"]
+    ending = ["        pass", "except (ArithmeticError, ValueError):", "    return node", f"return {NONE}"]
     return writer.function(arguments, [*lines, *ending])

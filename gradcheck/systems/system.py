@@ -130,9 +130,7 @@ class System:
 
         With `single`, there is one formula and its bare value is returned.
         """
-        graphs = [
-            parse(Source(text, "rule"), names, static_names=dict(params), internal=True) for text in texts
-        ]
+        graphs = [parse(Source(text, "rule"), names, static_names=dict(params), internal=True) for text in texts]
         return self.compile_graphs(graphs, names, single=single)
 
     def compile_graphs(self, graphs: Sequence[Graph], names: Sequence[str], *, single: bool = False) -> Function:
