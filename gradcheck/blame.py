@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradcheck import compare
 from gradcheck.compare import SlopeAnswer, Verdict
 from gradcheck.exact import Exact
+from gradcheck.systems.numbers import to_float
 
 if TYPE_CHECKING:
     from gradcheck.grading import Place
@@ -107,14 +108,6 @@ def worn(rough: float, sharp: Any) -> bool:
         return False
     true = to_float(sharp)
     return abs(rough - true) > compare.KEPT * abs(true) and abs(rough - true) > compare.TINY
-
-
-def to_float(number: Any) -> float:
-    """Convert any number to float64; one that is too large becomes infinite."""
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf if number > 0 else -math.inf
 
 
 def _all_finite(value: Any) -> bool:

@@ -14,6 +14,7 @@ from gradcheck.engines.finite_difference import SMOOTH, Differences, Slope, sett
 from gradcheck.errors import DomainError
 from gradcheck.graph import CONSTANT, INPUT, Graph, Problem, Values, evaluate
 from gradcheck.systems import decimals
+from gradcheck.systems.numbers import is_finite
 from gradcheck.systems.system import System
 
 COARSE, FINE = (25, 100), (120, 420)
@@ -88,12 +89,12 @@ class Exact:
 
     def _compute(self, system: System) -> Values:
         values, problems = self._evaluate(system)
-        if not _finite(values[self.graph.output]) and self.simple:
+        if not is_finite(values[self.graph.output]) and self.simple:
             # The definition may pass through exp(1e20), which decimals cannot hold.
             self.simple = False
             self.system = system = number_system(False, self.digits)
             values, problems = self._evaluate(system)
-        if not _finite(values[self.graph.output]):
+        if not is_finite(values[self.graph.output]):
             node = problems[0][0] if problems else self.graph.output
             raise DomainError(
                 "the expression has no value here, float64's rounding aside",
@@ -139,7 +140,7 @@ class Exact:
             self.spent += max(left, 0) // 4
             return None
         self.spent += 4 * len(cone) + 1
-        if node != self.graph.output and self.graph.output not in set(cone[-1:]) | set(cone):
+        if node != self.graph.output and self.graph.output not in cone:
             zero = self.system.literal("0")
             return Slope(SMOOTH, zero, zero, zero, zero, False)
         with self.coarse.system.active():
@@ -165,11 +166,3 @@ class Exact:
         """Return the rounding that a gradient with respect to an input of size `at` may carry."""
         used = self.fine if self.system is self.fine.system else self.coarse
         return used.dust * 10**20 / (abs(self.system.constant(repr(at))) if at else 1)
-
-
-def _finite(value: Any) -> bool:
-    # Subtracting infinities is an error in some number systems and NaN in others.
-    try:
-        return value is not None and bool(value - value == 0)
-    except ArithmeticError:
-        return False

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gradcheck import compare, points
-from gradcheck.blame import Blame, to_float, worn
+from gradcheck.blame import Blame, worn
 from gradcheck.compare import Answer, SlopeAnswer, Verdict
 from gradcheck.engines.finite_difference import INFINITE, UNDEFINED, Slope
 from gradcheck.errors import DomainError
 from gradcheck.exact import Exact
 from gradcheck.points import element_name
 from gradcheck.results import Check, Gradient
+from gradcheck.systems.numbers import to_float
 
 if TYPE_CHECKING:
     from gradcheck.checking import Claim, Job

@@ -20,6 +20,7 @@ FLOORS = [
     {"ops"},
     {"graph"},
     {"language.tokens", "language.static"},
+    {"language.calls"},
     {"language.parser", "shapes", "language.from_sympy"},
     {"systems"},
     {"language.values"},

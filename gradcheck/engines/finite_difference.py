@@ -19,6 +19,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from gradcheck.graph import Graph, Values, downstream, recompute
+from gradcheck.systems.numbers import is_finite, to_float
 from gradcheck.systems.system import System
 
 SMOOTH, KINK, JUMP, EDGE, INFINITE, UNDEFINED, UNSETTLED = (
@@ -86,7 +87,7 @@ class Differences:
         self.users: tuple[array[int], array[int]] = graph.users()
         with system.active():
             known = values if live is None else [values[k] for k in live]
-            self.largest = max((abs(v) for v in known if _finite(v)), default=system.literal("1"))
+            self.largest = max((abs(v) for v in known if is_finite(v)), default=system.literal("1"))
             self.dust = self.largest * system.literal(f"1e-{digits - GUARD}")
 
     def cone(self, node: int, limit: int) -> list[int] | None:
@@ -132,8 +133,8 @@ class Differences:
         f0, h = self.values[self.graph.output], self.step(node)
         back2, back, ahead, ahead2 = stencil
         noise = self.dust / h
-        right = (-3 * f0 + 4 * ahead - ahead2) / (2 * h) if _finite(ahead) and _finite(ahead2) else None
-        left = (3 * f0 - 4 * back + back2) / (2 * h) if _finite(back) and _finite(back2) else None
+        right = (-3 * f0 + 4 * ahead - ahead2) / (2 * h) if is_finite(ahead) and is_finite(ahead2) else None
+        left = (3 * f0 - 4 * back + back2) / (2 * h) if is_finite(back) and is_finite(back2) else None
         if left is None or right is None:
             side = left if left is not None else right
             return Slope(UNDEFINED if side is None else EDGE, side, noise, left, right, True)
@@ -152,7 +153,7 @@ class Differences:
         small = self.system.literal("1e-8")
         steps = [self.scale(node) * small, max(self.scale(node), small / small) * small]
         found = self.at(node, cone, [sign * step for step in steps for sign in (-1, 1)])
-        return any(_finite(f) and abs(f - f0) > self.dust for f in found)
+        return any(is_finite(f) and abs(f - f0) > self.dust for f in found)
 
 
 def settle(coarse: Differences, fine: Differences, node: int, cone: list[int], rough: list[Any]) -> Slope:
@@ -176,14 +177,14 @@ def settle(coarse: Differences, fine: Differences, node: int, cone: list[int], r
     ):
         side = sharp
         if dull is not None and sharp is not None and not _close(dull, sharp):
-            gap = abs(_float(near - fine.values[fine.graph.output]))
-            rough_gap = abs(_float(far) - _float(coarse.values[coarse.graph.output]))
+            gap = abs(to_float(near - fine.values[fine.graph.output]))
+            rough_gap = abs(to_float(far) - to_float(coarse.values[coarse.graph.output]))
             if 0 < rough_gap / 2 < gap <= 2 * rough_gap:
                 jumps, side = True, sign * (further - near) / fine.step(node)
-            elif abs(_float(sharp)) < 1e-3 * abs(_float(dull)):
+            elif abs(to_float(sharp)) < 1e-3 * abs(to_float(dull)):
                 side = sharp - sharp
             else:
-                kind = INFINITE if abs(_float(sharp)) > 1.1 * abs(_float(dull)) else UNSETTLED
+                kind = INFINITE if abs(to_float(sharp)) > 1.1 * abs(to_float(dull)) else UNSETTLED
                 return second._replace(kind=kind)
         sides.append(side)
     left, right = sides
@@ -195,17 +196,5 @@ def settle(coarse: Differences, fine: Differences, node: int, cone: list[int], r
 
 
 def _close(dull: Any, sharp: Any) -> bool:
-    a, b = _float(dull), _float(sharp)
+    a, b = to_float(dull), to_float(sharp)
     return math.isfinite(b) and abs(a - b) <= 1e-10 * abs(b)
-
-
-def _float(value: Any) -> float:
-    """Convert any number; one beyond float64 becomes infinite."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.copysign(math.inf, value > 0 or -1)
-
-
-def _finite(value: Any) -> bool:
-    return value is not None and bool(value - value == 0)

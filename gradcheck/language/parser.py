@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from gradcheck.errors import LanguageError, Source, did_you_mean
 from gradcheck.graph import NONE, Graph, Params
 from gradcheck.language import static
+from gradcheck.language.calls import Call
 from gradcheck.language.tokens import (
     ASSIGN,
     BINARY,
@@ -36,7 +37,6 @@ from gradcheck.language.tokens import (
     TOKEN,
 )  # fmt: skip
 from gradcheck.ops import FUNCTIONS, OPS, REDUCTIONS, VARIADIC
-from gradcheck.ops.op import REQUIRED, Op
 
 BRACKET = 0
 """Precedence of an open bracket: no operator reduces past it."""
@@ -66,21 +66,6 @@ def parse(
     return _Parser(source, variables, static_names or {}, internal).program()
 
 
-class _Call:
-    """An open bracket: plain, or a function call with the arguments read so far."""
-
-    __slots__ = ("at", "base", "op", "opened", "params", "spelling", "start")
-
-    def __init__(self, op: Op | None, spelling: str, start: int, at: int, opened: int, base: int) -> None:
-        self.op = op
-        self.spelling = spelling
-        self.start = start
-        self.at = at
-        self.opened = opened
-        self.base = base
-        self.params: dict[str, Any] = {}
-
-
 class _Parser:
     def __init__(self, source: Source, variables: Collection[str], names: Mapping[str, Any], internal: bool) -> None:
         self.source = source
@@ -94,7 +79,7 @@ class _Parser:
         self.starts: list[int] = []
         self.end = 0
         self.pending: list[tuple[int, Any, int]] = []
-        self.brackets: list[_Call] = []
+        self.brackets: list[Call] = []
         self.reduce = _reducer(self.graph, self.pending, self.nodes, self.starts)
 
     def fail(self, message: str, start: int, end: int, hint: str | None = None) -> NoReturn:
@@ -171,7 +156,7 @@ class _Parser:
                     continue
                 if kind == SYMBOL and match[SYMBOL] == "(":
                     start, pos = match.span(SYMBOL)
-                    frame = _Call(None, "", start, start, start, len(nodes))
+                    frame = Call(None, "", start, start, start, len(nodes))
                     brackets.append(frame)
                     pending.append((BRACKET, frame, start))
                     continue
@@ -216,7 +201,7 @@ class _Parser:
         frame = self.brackets[-1]
         self.fail("this bracket is never closed", frame.opened, frame.opened + 1, "add `)`")
 
-    def open(self, frame: _Call) -> None:
+    def open(self, frame: Call) -> None:
         self.brackets.append(frame)
         self.pending.append((BRACKET, frame, frame.at))
 
@@ -229,7 +214,7 @@ class _Parser:
             if op is None:
                 self.unknown_function(word, start, pos)
             opened = match.start(CALL)
-            self.open(_Call(op, word, start, start, opened, len(self.nodes)))
+            self.open(Call(op, word, start, start, opened, len(self.nodes)))
             return True, opened + 1
         frame = self.brackets[-1] if self.brackets and self.pending[-1][0] == BRACKET else None
         if kind == ASSIGN and frame is not None:
@@ -347,14 +332,14 @@ class _Parser:
             op = self.functions.get(word)
             if kind == CALL and op is not None:
                 opened = match.start(CALL)
-                frame = _Call(op, word, self.starts[-1], pos, opened, len(self.nodes) - 1)
+                frame = Call(op, word, self.starts[-1], pos, opened, len(self.nodes) - 1)
                 self.open(frame)
                 return self.next_argument(frame, opened + 1)
             if kind == CALL:
                 self.unknown_function(word, pos, end)
         self.fail("expected .T or a method such as .dot( after `.`", start, start + 1)
 
-    def next_argument(self, frame: _Call, pos: int) -> tuple[bool, int]:
+    def next_argument(self, frame: Call, pos: int) -> tuple[bool, int]:
         """Go on after a `,` (or a method's bracket); beyond its operands a call takes literals."""
         match = TOKEN.match(self.text, pos)
         assert match is not None
@@ -381,7 +366,7 @@ class _Parser:
         if names[0] in ("shape", "axes") and not isinstance(values[0], tuple):
             values = [tuple(values)]
         if len(values) > len(names):
-            self.wrong_count(op, frame, len(op.args) + len(values), frame.at + len(frame.spelling))
+            frame.wrong_count(self.source, len(op.args) + len(values))
         frame.params.update(zip(names, values, strict=False))
         if match[SYMBOL] == ")":
             return self.close(frame, match.start(SYMBOL), match.end())
@@ -411,7 +396,7 @@ class _Parser:
             return True, match.end()
         self.fail("expected `,` or `)` here", pos, pos + 1)
 
-    def close(self, frame: _Call, start: int, pos: int) -> tuple[bool, int]:
+    def close(self, frame: Call, start: int, pos: int) -> tuple[bool, int]:
         """Close a bracket: a plain one widens its value, a call becomes a gate."""
         self.pending.pop()
         self.brackets.pop()
@@ -426,51 +411,9 @@ class _Parser:
         given = self.nodes[base:]
         del self.nodes[base:], self.starts[base:]
         span = (frame.start, pos, frame.at)
-        self.nodes.append(self.call(frame, given, span))
+        self.nodes.append(frame.gate(self.graph, given, span, self.number))
         self.starts.append(frame.start)
         return False, pos
-
-    def call(self, frame: _Call, given: list[int], span: tuple[int, int, int]) -> int:
-        """Add the gate of a complete call, with what was left out filled in."""
-        op = frame.op
-        assert op is not None
-        graph, end = self.graph, frame.at + len(frame.spelling)
-        params = frame.params
-        if len(given) == len(op.args) and not op.params and op.name not in REDUCTIONS:
-            return graph.gate(op.name, given, (), span)
-        if len(given) == 1 and op.name in REDUCTIONS:
-            op = OPS[REDUCTIONS[op.name]]
-        for name in params:
-            if name not in op.params:
-                self.fail(f"`{frame.spelling}` takes no `{name}` here", frame.at, end)
-        wanted = len(op.args)
-        for name in op.args[len(given) :]:
-            if name in op.defaults:
-                given.append(self.number(op.defaults[name], frame.start, frame.start))
-        if len(given) != wanted and not (op.name in VARIADIC and len(given) > 2):
-            self.wrong_count(op, frame, len(given), end)
-        missing = [name for name, value in op.params.items() if value is REQUIRED and name not in params]
-        if missing:
-            self.fail(f"`{frame.spelling}` needs {missing[0]}=…", frame.at, end)
-        bound: Params = tuple(sorted({**op.params, **params}.items()))
-        node = given[0]
-        if op.name in VARIADIC:
-            for other in given[1:]:
-                node = graph.gate(op.name, [node, other], bound, span)
-            return node
-        return graph.gate(op.name, given, bound, span)
-
-    def wrong_count(self, op: Op, frame: _Call, count: int, end: int) -> NoReturn:
-        wanted = len(op.args)
-        least = wanted - len(op.defaults)
-        number = f"{least} or more" if op.name in VARIADIC else str(wanted)
-        if op.defaults:
-            number = f"{least} to {wanted}"
-        plural = "" if number == "1" else "s"
-        self.fail(
-            f"`{frame.spelling}` takes {number} argument{plural}, not {count}",
-            frame.at, end, f"as in {frame.spelling}({', '.join(op.args)})",
-        )  # fmt: skip
 
     def replace_top(self, op: str, params: Params, at: int, pos: int) -> tuple[bool, int]:
         """Apply a postfix op to the value on top of the stack."""

@@ -18,7 +18,8 @@ _WORD = re.compile(r"[^\W0-9]\w*")
 _WORDS: dict[str, Any] = {"None": None, "True": True, "False": False, "newaxis": None}
 
 
-def _skip(text: str, pos: int) -> int:
+def skip_blanks(text: str, pos: int) -> int:
+    """Return the first place from `pos` on that is not blank."""
     match = _BLANK.match(text, pos)
     return match.end() if match else pos
 
@@ -30,17 +31,17 @@ def value(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[Any, int]
         LanguageError: if something else stands there.
     """
     text = source.text
-    pos = _skip(text, pos)
+    pos = skip_blanks(text, pos)
     if text[pos : pos + 1] in ("(", "["):
         close = ")" if text[pos] == "(" else "]"
         parts: list[Any] = []
-        pos = _skip(text, pos + 1)
+        pos = skip_blanks(text, pos + 1)
         while text[pos : pos + 1] != close:
             part, pos = _single(source, pos, names)
             parts.append(part)
-            pos = _skip(text, pos)
+            pos = skip_blanks(text, pos)
             if text[pos : pos + 1] == ",":
-                pos = _skip(text, pos + 1)
+                pos = skip_blanks(text, pos + 1)
             elif text[pos : pos + 1] != close:
                 raise LanguageError(f"expected `,` or `{close}`", source, (pos, pos + 1))
         return tuple(parts), pos + 1
@@ -70,7 +71,7 @@ def index(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[tuple[Any
     text = source.text
     parts: list[Any] = []
     opened = pos - 1
-    pos = _skip(text, pos)
+    pos = skip_blanks(text, pos)
     bare = _WORD.match(text, pos)
     if bare and bare[0] in names and text[bare.end() : bare.end() + 1] == "]":
         return names[bare[0]], bare.end() + 1
@@ -83,26 +84,26 @@ def index(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[tuple[Any
         else:
             part, pos = _slice(source, pos, names)
             parts.append(part)
-        pos = _skip(text, pos)
+        pos = skip_blanks(text, pos)
         if text[pos : pos + 1] == "]":
             return tuple(parts), pos + 1
         if text[pos : pos + 1] != ",":
             found = text[pos : pos + 1]
             message = f"expected `,` or `]`, found `{found}`" if found else "this bracket is never closed"
             raise LanguageError(message, source, (pos, pos + 1) if found else (opened, opened + 1))
-        pos = _skip(text, pos + 1)
+        pos = skip_blanks(text, pos + 1)
 
 
 def _slice(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[Any, int]:
     text = source.text
     bounds: list[int | None] = []
     while True:
-        pos = _skip(text, pos)
+        pos = skip_blanks(text, pos)
         if text[pos : pos + 1] in (":", ",", "]"):
             bound = None
         else:
             bound, pos = _single(source, pos, names)
-            pos = _skip(text, pos)
+            pos = skip_blanks(text, pos)
             if bound is None and not bounds and text[pos : pos + 1] != ":":
                 return None, pos
         bounds.append(bound)

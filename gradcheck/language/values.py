@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from gradcheck.errors import LanguageError, PointError, Source
 from gradcheck.graph import evaluate
 from gradcheck.language.parser import parse
+from gradcheck.language.static import skip_blanks
 from gradcheck.systems.floats import FLOATS
 
 Shape = tuple[int, ...]
@@ -30,7 +31,6 @@ _NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?
 _GENERATOR = re.compile(r"\s*(randn|rand|zeros|ones|eye|linspace|arange)\s*\(([^()]*)\)\s*(?=[,;\]]|$)")
 _FILE = re.compile(r"\s*@([^,;]+)")
 _NEXT = re.compile(r"\s([^\W0-9]\w*)\s*=(?!=)")
-_BLANK = re.compile(r"\s*")
 
 
 class Value:
@@ -70,7 +70,7 @@ def parse_points(source: Source) -> list[dict[str, Value]]:
                 if points == [{}]:
                     raise LanguageError("no values are given", source, (0, 1), "as in --at x=1,y=2")
                 return points
-            place = _skip(text, pos)
+            place = skip_blanks(text, pos)
             raise LanguageError("expected name=value", source, (place, place + 1), "as in --at x=1,y=2")
         name = match[1]
         if not match[2]:
@@ -81,17 +81,12 @@ def parse_points(source: Source) -> list[dict[str, Value]]:
             raise PointError(f"`{name}` is given twice", source, match.span(1), "separate points with `;`")
         value, pos = _value(source, match.end())
         points[-1][name] = value
-        pos = _skip(text, pos)
+        pos = skip_blanks(text, pos)
         if text[pos : pos + 1] == ";":
             points.append({})
         elif text[pos : pos + 1] not in (",", ""):
             raise LanguageError("expected `,` or `;` here", source, (pos, pos + 1))
         pos += 1
-
-
-def _skip(text: str, pos: int) -> int:
-    match = _BLANK.match(text, pos)
-    return match.end() if match else pos
 
 
 def _value(source: Source, pos: int) -> tuple[Value, int]:
@@ -107,7 +102,7 @@ def _value(source: Source, pos: int) -> tuple[Value, int]:
     match = _GENERATOR.match(text, pos)
     if match:
         return _generator(source, match), match.end()
-    start = _skip(text, pos)
+    start = skip_blanks(text, pos)
     if text[start : start + 1] == "[":
         return _array(source, start)
     return _expression(source, start)
@@ -171,7 +166,7 @@ def _array(source: Source, start: int) -> tuple[Value, int]:
     leaves: set[int] = set()
     pos, need_value = start, True
     while True:
-        pos = _skip(text, pos)
+        pos = skip_blanks(text, pos)
         here = text[pos : pos + 1]
         if not here:
             raise LanguageError("this bracket is never closed", source, (opened[-1], opened[-1] + 1), "add `]`")

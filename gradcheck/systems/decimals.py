@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import decimal
 import math
-import operator
 from decimal import Decimal
 
 from gradcheck.systems.floats import choices, comparisons
+from gradcheck.systems.numbers import ARITHMETIC
 from gradcheck.systems.system import CHOICE, OPERATORS, Function, System
 
 ONE, ZERO = Decimal(1), Decimal(0)
@@ -95,11 +95,7 @@ def _cbrt(x: Decimal) -> Decimal:
 
 
 NATIVES: dict[str, Function] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "div": operator.truediv,
-    "neg": operator.neg,
+    **ARITHMETIC,
     "pow": _power,
     "exp": Decimal.exp,
     "log": Decimal.ln,
@@ -111,7 +107,6 @@ NATIVES: dict[str, Function] = {
     "cosh": _cosh,
     "sqrt": Decimal.sqrt,
     "cbrt": _cbrt,
-    "abs": abs,
     "sign": _sign,
     "step": lambda x: ONE if x > 0 else ZERO,
     "heaviside": lambda x: (_sign(x) + 1) / 2,

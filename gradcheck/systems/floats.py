@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from gradcheck.systems.numbers import ARITHMETIC
 from gradcheck.systems.system import CHOICE, OPERATORS, Function, System
 
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -62,18 +63,12 @@ def choices() -> dict[str, Function]:
         "select": lambda c, g: g if c else None,
         "max": lambda x, y: x if x > y or x != x else y,
         "min": lambda x, y: x if x < y or x != x else y,
-        "identity": lambda x: x,
     }
 
 
 NATIVES: dict[str, Function] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "div": operator.truediv,
-    "neg": operator.neg,
+    **ARITHMETIC,
     "pow": math.pow,
-    "abs": abs,
     "sign": _sign,
     "step": lambda x: 1.0 if x > 0 else 0.0,
     "heaviside": lambda x: 0.5 * (_sign(x) + 1),

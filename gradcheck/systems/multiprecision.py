@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import mpmath
 
 from gradcheck.systems.floats import check_order, choices, comparisons
+from gradcheck.systems.numbers import ARITHMETIC
 from gradcheck.systems.system import CHOICE, OPERATORS, Function, System
 
 MAX_BITS = 40_000
@@ -55,13 +55,8 @@ def _natives(mp: Any) -> dict[str, Function]:
         return mp.loggamma(x) if x > 0 else mp.log(abs(mp.gamma(x)))
 
     return {
-        "add": operator.add,
-        "sub": operator.sub,
-        "mul": operator.mul,
-        "div": operator.truediv,
-        "neg": operator.neg,
+        **ARITHMETIC,
         "pow": power,
-        "abs": abs,
         "sign": sign,
         "step": lambda x: one if x > 0 else zero,
         "heaviside": lambda x: (sign(x) + 1) / 2,

@@ -1,0 +1,87 @@
+"""An open bracket, and the gate that a function call becomes when its bracket closes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from gradcheck.errors import LanguageError, Source
+from gradcheck.graph import Graph, Params
+from gradcheck.ops import OPS, REDUCTIONS, VARIADIC
+from gradcheck.ops.op import REQUIRED, Op
+
+
+class Call:
+    """An open bracket: plain, or a function call with the arguments read so far.
+
+    Attributes:
+        op: the function; None for a plain bracket.
+        spelling: the function's name as the user wrote it.
+        start: where the whole call starts (at the object, for a method).
+        at: where the name stands.
+        opened: where the bracket stands.
+        base: how many operands were waiting when it opened.
+        params: the named arguments read so far.
+    """
+
+    __slots__ = ("at", "base", "op", "opened", "params", "spelling", "start")
+
+    def __init__(self, op: Op | None, spelling: str, start: int, at: int, opened: int, base: int) -> None:
+        self.op = op
+        self.spelling = spelling
+        self.start = start
+        self.at = at
+        self.opened = opened
+        self.base = base
+        self.params: dict[str, Any] = {}
+
+    def fail(self, source: Source, message: str, hint: str | None = None) -> NoReturn:
+        """Raise an error that points at the function's name."""
+        raise LanguageError(message, source, (self.at, self.at + len(self.spelling)), hint)
+
+    def gate(
+        self, graph: Graph, given: list[int], span: tuple[int, int, int], number: Callable[[str, int, int], int]
+    ) -> int:
+        """Add the gate of the complete call, with what was left out filled in.
+
+        Args:
+            graph: the graph to add to.
+            given: the operands.
+            span: the extent of the call and the place of its name.
+            number: returns the node of a constant.
+        """
+        op, params = self.op, self.params
+        assert op is not None
+        if len(given) == 1 and op.name in REDUCTIONS:
+            op = OPS[REDUCTIONS[op.name]]
+        for name in params:
+            if name not in op.params:
+                self.fail(graph.source, f"`{self.spelling}` takes no `{name}` here")
+        for name in op.args[len(given) :]:
+            if name in op.defaults:
+                given.append(number(op.defaults[name], self.start, self.start))
+        if len(given) != len(op.args) and not (op.name in VARIADIC and len(given) > 2):
+            self.wrong_count(graph.source, len(given))
+        missing = [name for name, value in op.params.items() if value is REQUIRED and name not in params]
+        if missing:
+            self.fail(graph.source, f"`{self.spelling}` needs {missing[0]}=…")
+        bound: Params = tuple(sorted({**op.params, **params}.items()))
+        if op.name not in VARIADIC:
+            return graph.gate(op.name, given, bound, span)
+        node = given[0]
+        for other in given[1:]:
+            node = graph.gate(op.name, [node, other], bound, span)
+        return node
+
+    def wrong_count(self, source: Source, count: int) -> NoReturn:
+        """Raise the error that says how many arguments the function takes."""
+        op = self.op
+        assert op is not None
+        wanted = len(op.args)
+        least = wanted - len(op.defaults)
+        number = f"{least} or more" if op.name in VARIADIC else str(wanted)
+        if op.defaults:
+            number = f"{least} to {wanted}"
+        plural = "" if number == "1" else "s"
+        message = f"`{self.spelling}` takes {number} argument{plural}, not {count}"
+        self.fail(source, message, f"as in {self.spelling}({', '.join(op.args)})")
