@@ -68,7 +68,7 @@ class ArrayPoint:
         if found is None:
             return [zero] * self.inputs[name].size
         # Adding zero makes numbers of the system out of the plain zeros that numpy fills in.
-        return [x + zero for x in np.ma.filled(found, 0).ravel()]
+        return [x + zero for x in np.ravel(found)]
 
     def claim(self, claim: Any, exact: Exact) -> tuple[list[float], list[Any]]:
         """Return the claimed gradient's elements, in float64 and in high precision."""

@@ -115,4 +115,4 @@ def _all_finite(value: Any) -> bool:
         return math.isfinite(value)
     import numpy as np
 
-    return bool(np.all(np.isfinite(np.ma.filled(value, 0))))
+    return bool(np.all(np.isfinite(value)))

@@ -102,6 +102,8 @@ def _checked(point: Any) -> dict[str, Any]:
         except (TypeError, ValueError, OverflowError):
             raise PointError(f"the value of `{name}` is not a number or an array of numbers") from None
         numbers = [result[name]] if isinstance(result[name], float) else result[name].ravel().tolist()
+        if not numbers:
+            raise PointError(f"`{name}` is empty: it has no element to check")
         if not all(map(math.isfinite, numbers)):
             raise PointError(f"the value of `{name}` is not finite")
     return result
@@ -143,7 +145,7 @@ class Job:
         for name in self.settings.engines:
             if name not in ENGINES:
                 raise UsageError(f"there is no engine `{name}`", hint=did_you_mean(name, ENGINES))
-        if len(set(self.settings.engines)) + bool(self.claims) < 2:
+        if len(set(self.settings.engines)) < 2:
             raise UsageError(
                 "one method alone can be compared with nothing", hint=f"choose two or more of {', '.join(ENGINES)}"
             )

@@ -131,6 +131,8 @@ def expr(
     Exit status: 0 right, 1 wrong, 2 bad input, 4 undecided, 5 nothing was exercised.
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     targets = [_target(o) for o in outputs] or [("table", None)]
+    from shlex import quote
+
     from gradcheck.checking import ENGINES, Job, Settings
     from gradcheck.errors import Source
     from gradcheck.points import read
@@ -145,8 +147,12 @@ def expr(
     )  # fmt: skip
     job = Job(Source(expression, name), read(at) if at else [], _claims(claims), settings)
     report = job.run()
+    options = [f"--claim {quote(c)}" for c in claims]
+    options += [f"--wrt {quote(wrt)}"] if wrt is not None else []
+    options += [f"--engine {quote(engines)}"] if engines is not None else []
+    options += ["--strict"] if strict else []
     try:
-        _write(report, targets, [] if at else _replays(report, expression, claims))
+        _write(report, targets, [] if at or not job.graph.inputs else _replays(report, expression, options))
     except BrokenPipeError:
         # The reader has gone; the verdict stands. Python's own flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -210,13 +216,13 @@ def _standard_input() -> str:
         raise LanguageError(f"standard input is not UTF-8: byte {error.start}") from None
 
 
-def _replays(report: Report, expression: str, claims: tuple[str, ...]) -> list[str]:
+def _replays(report: Report, expression: str, options: list[str]) -> list[str]:
     from shlex import quote
 
     shown = expression if len(expression) <= 200 else "…"
     if "\n" in shown:
         shown = "; ".join(line for line in shown.splitlines() if line.strip()) if "#" not in shown else "…"
-    extra = "".join(f" --claim {quote(c)}" for c in claims)
+    extra = "".join(f" {option}" for option in options)
     result = []
     for check in report.checks:
         values = ",".join(f"{n}={_short(v)}" for n, v in check.point.items())

@@ -97,6 +97,9 @@ class Verdict(NamedTuple):
     caught: float | None = None
 
 
+NOTHING_MOVED = Verdict(NOT_EXERCISED, "the value does not change with this input here")
+
+
 def judge(graded: Answer, symbolic: Answer | None, slope: SlopeAnswer | None, scale: float) -> Verdict:
     """Return the verdict on one number.
 
@@ -123,11 +126,13 @@ def judge(graded: Answer, symbolic: Answer | None, slope: SlopeAnswer | None, sc
         return Verdict(DISAGREE, "all three methods differ")
     if not graded.finite:
         return Verdict(DISAGREE, f"it is {_spell(graded.value)}, the others say {truth.value!r}")
+    idle = slope is not None and not slope.exercised and abs(graded.value) <= KEPT * scale
     if graded.written is not None:
-        return _typed(graded, truth)
+        verdict = _typed(graded, truth)
+        return NOTHING_MOVED if idle and verdict.word == AGREE else verdict
     if not all(_meet(graded, answer) for answer in firm):
         return Verdict(DISAGREE, how_wrong(graded.value, truth.value))
-    return _rounding(graded, truth, slope, scale)
+    return NOTHING_MOVED if idle else _rounding(graded, truth, scale)
 
 
 def _spell(value: float) -> str:
@@ -183,14 +188,12 @@ def _precision(text: str) -> tuple[int, float]:
     return digits, 10.0 ** (int(exponent or 0) - len(fraction))
 
 
-def _rounding(graded: Answer, truth: Answer, slope: SlopeAnswer | None, scale: float) -> Verdict:
+def _rounding(graded: Answer, truth: Answer, scale: float) -> Verdict:
     """The rules are right; say what float64 made of them."""
     size = abs(truth.value)
     error = abs(float(graded.exact - truth.exact) + (graded.value - float(graded.exact)))
     if float(truth.bar) > NARROW * size and float(truth.bar) > NOISE * scale:
         return Verdict(INCONCLUSIVE, "the error bars are too wide to have caught a bug")
-    if slope is not None and not slope.exercised and abs(graded.value) <= KEPT * scale:
-        return Verdict(NOT_EXERCISED, "the value does not change with this input here")
     if size < TINY:
         small = KEPT * scale if abs(truth.exact) <= truth.bar or truth.exact == 0 else 4 * TINY * ULP
         if error <= small:
@@ -200,7 +203,8 @@ def _rounding(graded: Answer, truth: Answer, slope: SlopeAnswer | None, scale: f
         kept = max(0, math.floor(-math.log10(error / size)))
         plural = "" if kept == 1 else "s"
         return Verdict(LOSSY, f"right rules, but float64 kept {kept} digit{plural}: the true value is {truth.value!r}")
-    return Verdict(AGREE, caught=(error + ULP * size + float(truth.bar)) / size)
+    granted = LAST_DIGITS if graded.claimed else 1
+    return Verdict(AGREE, caught=(error + granted * ULP * size + float(truth.bar)) / size)
 
 
 def _short(value: float) -> str:
@@ -255,7 +259,7 @@ def overall(words: list[str]) -> str:
 
 def exit_code(words: list[str], strict: bool = False) -> int:
     """Return the exit status: 1 over 4 over 5 over 0; strict accepts nothing but agreement."""
-    if DISAGREE in words or (strict and any(w != AGREE for w in words)):
+    if DISAGREE in words or (strict and (not words or any(w != AGREE for w in words))):
         return 1
     if INCONCLUSIVE in words:
         return 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any
@@ -14,15 +14,21 @@ from gradcheck.engines.finite_difference import SMOOTH, Differences, Slope, sett
 from gradcheck.errors import DomainError
 from gradcheck.graph import CONSTANT, INPUT, Graph, Problem, Values, evaluate
 from gradcheck.systems import decimals
-from gradcheck.systems.numbers import is_finite
+from gradcheck.systems.numbers import is_finite, magnitude
 from gradcheck.systems.system import System
 
 COARSE, FINE = (25, 100), (120, 420)
 """Step as a power of ten, and digits. The second only where the first finds something unusual."""
 
-BUDGET = {True: 4_000_000, False: 400_000}
+BUDGET = {True: 1_500_000, False: 150_000}
 """Gate evaluations that finite differences may take at one point, in decimals and in mpmath
 numbers: some seconds of either."""
+
+WHOLE = frozenset({"floor", "ceil", "round"})
+"""Ops that jump at every whole number, however large it is."""
+
+MOST_EXTRA = 1200
+"""Digits added at most: float64's own range, twice."""
 
 FINE_COST = 12
 """What an evaluation in FINE digits costs, in evaluations in COARSE ones."""
@@ -38,12 +44,10 @@ def number_system(simple: bool, digits: int) -> System:
     return multiprecision.system(digits)
 
 
-def spread(values: Values) -> int:
+def spread(values: Iterable[Any]) -> int:
     """Return how many decimal digits lie between the largest and the smallest of the values."""
-    sizes = [abs(v) for v in values if v and math.isfinite(v)]
-    if not sizes:
-        return 0
-    return math.ceil(math.log10(max(sizes)) - math.log10(min(sizes)))
+    sizes = [magnitude(v) for v in values if v is not None and v != 0 and is_finite(v)]
+    return math.ceil(max(sizes) - min(sizes)) if sizes else 0
 
 
 class Exact:
@@ -71,21 +75,30 @@ class Exact:
         self.graph = graph
         self.inputs = inputs
         self.live = forward.live(graph, floats) if "where" in graph.ops else None
-        known = floats if self.live is None else [floats[k] for k in self.live]
-        self.extra = 20 * math.ceil(spread(known) / 20)
+        self.extra = 0
         self.simple = decimals.supports((set(graph.ops) | also) - {INPUT, CONSTANT})
-        self.digits = COARSE[1] + self.extra
-        self.system = number_system(self.simple, self.digits)
-        self.values = self._compute(self.system)
+        self._compute_in(COARSE[1])
+        # The values decide how many digits it takes to see the smallest beside the largest.
+        known = self.values if self.live is None else [self.values[k] for k in self.live]
+        self.extra = min(20 * math.ceil(spread(known) / 20), MOST_EXTRA)
+        if self.extra:
+            self._compute_in(COARSE[1] + self.extra)
         self.bends = points.kinks(graph, self.system, self.values)
         if self.live is not None and not {graph.ops[k] for k in self.bends}.isdisjoint(forward.COMPARISONS):
             # On the border between two branches a small step may take the other one.
             self.live = None
-            self.values = self._compute(self.system)
+            self._compute_in(self.digits)
         self._coarse: Differences | None = None
         self._fine: Differences | None = None
+        self._bent = frozenset(self.bends)
+        self.whole = not WHOLE.isdisjoint(graph.ops)
         self.refined = False
         self.spent = 0
+
+    def _compute_in(self, digits: int) -> None:
+        self.digits = digits
+        self.system = number_system(self.simple, digits)
+        self.values = self._compute(self.system)
 
     def _compute(self, system: System) -> Values:
         values, problems = self._evaluate(system)
@@ -116,7 +129,9 @@ class Exact:
         power, digits = step[0] + fine * self.extra, step[1] + (3 if fine else 1) * self.extra
         system = number_system(self.simple, digits)
         values = self._compute(system) if fine else self.values
-        return Differences(self.graph, system, values, digits=digits, power=power, live=self.live)
+        return Differences(
+            self.graph, system, values, digits=digits, power=power, live=self.live, fine=fine or self.whole
+        )
 
     @property
     def coarse(self) -> Differences:
@@ -147,7 +162,7 @@ class Exact:
             rough = self.coarse.stencil(node, cone)
             found = self.coarse.slope(node, rough)
             still = self.coarse.still(rough) and not self.coarse.reacts(node, cone)
-        if found.kind == SMOOTH:
+        if found.kind == SMOOTH and self._bent.isdisjoint(cone):
             return found
         self.spent += FINE_COST * len(cone)
         with self.fine.system.active():

@@ -80,6 +80,8 @@ def resolve(value: Value, name: str, seed: int) -> Any:
 
     with np.errstate(all="ignore"):
         array = _load(value) if value.kind == "file" else _make(value, name, seed)
+    if np.size(array) == 0:
+        raise PointError(f"`{name}` is empty: it has no element to check", value.source, value.span)
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         place = f"element {bad[0].tolist()} of `{name}`" if np.ndim(array) else f"`{name}`"
@@ -191,7 +193,7 @@ def sample(graph: Graph, count: int, seed: int, fixed: Point | None = None) -> l
     problem: DomainError | None = None
     for width in WIDTHS:
         for only_positive in (False, True):
-            for _ in range(TRIES):
+            for _ in range(TRIES + 4 * count):
                 point = _draw(generator, names, width, only_positive)
                 try:
                     values = forward.run(graph, point, arrays=False).values

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,9 @@ def scalarize(graph: Graph, shapes: Mapping[str, Shape]) -> tuple[Graph, dict[st
     Raises:
         SizeError: if that takes more than MAX_GATES gates.
     """
+    for name, shape in shapes.items():
+        if prod(shape) > MAX_GATES:
+            raise _too_many(graph, graph.span(graph.inputs[name]))
     builder = _Builder(graph)
     values: list[Any] = [None] * len(graph)
     elements: dict[str, list[int]] = {}
@@ -55,6 +59,13 @@ def scalarize(graph: Graph, shapes: Mapping[str, Shape]) -> tuple[Graph, dict[st
     total = builder.system.function("sum", (("axis", None), ("keepdims", False)))(values[graph.output])
     builder.result.output = int(total)
     return builder.result, elements
+
+
+def _too_many(graph: Graph, span: tuple[int, int]) -> SizeError:
+    return SizeError(
+        f"written out element by element, this takes more than {MAX_GATES:,} gates",
+        graph.source, span, "give smaller arrays: a rule that is right for 5×10 is right for 500×1000",
+    )  # fmt: skip
 
 
 class _Tracing(System):
@@ -85,11 +96,7 @@ class _Builder:
 
     def gate(self, op: str, *operands: int) -> int:
         if len(self.result) >= MAX_GATES:
-            raise SizeError(
-                f"written out element by element, this takes more than {MAX_GATES:,} gates",
-                self.result.source, (self.span[0], self.span[1]),
-                "give smaller arrays: a rule that is right for 5×10 is right for 500×1000",
-            )  # fmt: skip
+            raise _too_many(self.result, (self.span[0], self.span[1]))
         return self.result.gate(op, [int(k) for k in operands], (), self.span)
 
     def elementwise(self, op: str, *operands: Any) -> Any:

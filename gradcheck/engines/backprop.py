@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcheck.graph import NONE, Graph, Values
 from gradcheck.ops import OPS
+from gradcheck.ops.op import Op
 from gradcheck.systems.system import Rule, System
 
 Gradients = list[Any]
@@ -57,14 +58,45 @@ def _rule(graph: Graph, system: System, values: Values, node: int) -> Rule:
 
 
 def _over_arrays(graph: Graph, system: System, values: Values, gradients: Gradients) -> None:
-    """Go back over gates of arrays; contributions are summed to their operand's shape."""
+    """Go back over gates of arrays; contributions are summed to their operand's shape.
+
+    Where `where` takes the other branch, nothing flows: not even a zero, which would turn into
+    NaN at an infinite slope further back. `reached` keeps, for each node behind a `where`, which
+    of its elements anything flows to.
+    """
     accumulate = system.accumulate
     assert accumulate is not None
+    import numpy as np
+
+    reached: dict[int, Any] = {}
     for node in reversed(graph.gates):
-        g = gradients[node]
-        if g is None:
+        g, here = gradients[node], reached.get(node)
+        if g is None or (here is not None and not here.any()):
             continue
-        operands = graph.operands(node)
-        flows = _rule(graph, system, values, node).fast(g, *[values[k] for k in operands], values[node])
-        for operand, flow in zip(operands, flows, strict=True):
-            gradients[operand] = accumulate(gradients[operand], flow, values[operand])
+        row, operands = OPS[graph.ops[node]], graph.operands(node)
+        point = [*[values[k] for k in operands], values[node]]
+        rule = _rule(graph, system, values, node)
+        flows = rule.fast(g, *point)
+        patterns = _patterns(row, rule, here, point)
+        for operand, flow, pattern in zip(operands, flows, patterns, strict=True):
+            first = gradients[operand] is None
+            kept = np.where(here, flow, 0) if here is not None and row.elementwise else flow
+            gradients[operand] = accumulate(gradients[operand], kept, values[operand])
+            if pattern is None:
+                reached.pop(operand, None)
+            elif first or operand in reached:
+                arrives = accumulate(None, pattern, values[operand]) != 0
+                reached[operand] = arrives if first else reached[operand] | arrives
+
+
+def _patterns(row: Op, rule: Rule, here: Any, point: list[Any]) -> list[Any]:
+    """Return for each operand which elements of the contribution carry anything; None for all.
+
+    An op that only moves upstream gradients moves this pattern in the same way.
+    """
+    import numpy as np
+
+    count = len(point) - 1
+    if row.moves and (here is not None or row.name == "where"):
+        return list(rule.fast(np.ones(np.shape(point[-1]), dtype=int) if here is None else here.astype(int), *point))
+    return [None if here is None or not row.elementwise else here.astype(int)] * count

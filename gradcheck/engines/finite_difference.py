@@ -67,6 +67,7 @@ class Differences:
         digits: the digits of the number system.
         power: the step is the input times 10 to minus this.
         live: the nodes that the output depends on here; None for all.
+        fine: whether steps must also be small beside 1, for ops that jump at every whole number.
     """
 
     def __init__(
@@ -78,12 +79,14 @@ class Differences:
         digits: int,
         power: int,
         live: AbstractSet[int] | None,
+        fine: bool = False,
     ) -> None:
         self.graph = graph
         self.system = system
         self.values = values
         self.power = power
         self.live = live
+        self.fine = fine
         self.users: tuple[array[int], array[int]] = graph.users()
         with system.active():
             known = values if live is None else [values[k] for k in live]
@@ -115,8 +118,11 @@ class Differences:
         return abs(x) if x != 0 else x + 1
 
     def step(self, node: int) -> Any:
-        """Return the step for the input `node`."""
-        return self.scale(node) * self.system.literal(f"1e-{self.power}")
+        """Return the step for the input `node`; a fine step is never more than it would be at 1."""
+        scale = self.scale(node)
+        if self.fine and scale > 1:
+            scale = scale / scale
+        return scale * self.system.literal(f"1e-{self.power}")
 
     def stencil(self, node: int, cone: list[int]) -> list[Any]:
         """Return the output's value two steps and one step back, one and two steps ahead."""
@@ -141,7 +147,7 @@ class Differences:
         second = (ahead - back) / (2 * h)
         value = (8 * (ahead - back) - (ahead2 - back2)) / (12 * h)
         bar = 2 * max(abs(value - other) for other in (second, left, right)) + noise
-        smooth = bar * CLEAR <= abs(value)
+        smooth = value != 0 and bar * CLEAR <= abs(value)
         if flat and not smooth:
             size = max(abs(value), abs(left), abs(right)) + bar
             smooth = size <= self.largest / self.scale(node) * self.system.literal(f"1e-{FLAT}") + 4 * noise
@@ -171,15 +177,14 @@ def settle(coarse: Differences, fine: Differences, node: int, cone: list[int], r
         return second
     sides: list[Any] = []
     jumps = False
-    rises = (rough[1], stencil[1], stencil[0], -1), (rough[2], stencil[2], stencil[3], 1)
-    for (far, near, further, sign), dull, sharp in zip(
-        rises, (first.left, first.right), (second.left, second.right), strict=True
-    ):
+    f0 = fine.values[fine.graph.output]
+    beyond = (stencil[1], stencil[0], -1), (stencil[2], stencil[3], 1)
+    slopes = (first.left, second.left), (first.right, second.right)
+    for (near, further, sign), (dull, sharp) in zip(beyond, slopes, strict=True):
         side = sharp
         if dull is not None and sharp is not None and not _close(dull, sharp):
-            gap = abs(to_float(near - fine.values[fine.graph.output]))
-            rough_gap = abs(to_float(far) - to_float(coarse.values[coarse.graph.output]))
-            if 0 < rough_gap / 2 < gap <= 2 * rough_gap:
+            # Beside a jump the value is the same one step away and two; a root or a pole is not.
+            if 1000 * abs(further - near) < abs(near - f0):
                 jumps, side = True, sign * (further - near) / fine.step(node)
             elif abs(to_float(sharp)) < 1e-3 * abs(to_float(dull)):
                 side = sharp - sharp

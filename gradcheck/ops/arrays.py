@@ -38,7 +38,7 @@ OPS = [
         shape=shapes.matmul, aliases="dot",
     ),
     Op("outer", "x y", vjp=("g @ y", "x @ g"), shape=shapes.outer),
-    Op("sum", "x", vjp=(_spread("g"),), params=REDUCE, shape=shapes.reduction),
+    Op("sum", "x", vjp=(_spread("g"),), params=REDUCE, shape=shapes.reduction, moves=True),
     Op(
         "prod", "x", vjp=(f"{_spread('g')}*prod_others(x, axis=axis)",),
         params=REDUCE, shape=shapes.reduction,
@@ -57,7 +57,10 @@ OPS = [
     ),
     Op(
         "std", "x",
-        vjp=(f"{_spread('g')}*(x - mean(x, {SAME}))/((count(x, axis=axis) - ddof)*{_spread('out')})",),
+        vjp=(
+            f"where({_spread('out')} == 0, 0, {_spread('g')}*(x - mean(x, {SAME}))"
+            f"/((count(x, axis=axis) - ddof)*{_spread('out')}))",
+        ),
         form=f"sqrt(var(x, {OVER}, ddof=ddof))",
         params={**REDUCE, "ddof": 0}, shape=shapes.nonempty_reduction,
     ),
@@ -86,24 +89,24 @@ OPS = [
     ),
     Op(
         "cumsum", "x", vjp=("reshape_like(flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis), x)",),
-        params={"axis": None}, shape=shapes.cumulative,
+        params={"axis": None}, shape=shapes.cumulative, moves=True,
     ),
     Op(
         "transpose", "x", vjp=("untranspose(g, axes=axes)",),
-        params={"axes": None}, shape=shapes.transpose,
+        params={"axes": None}, shape=shapes.transpose, moves=True,
     ),
-    Op("mT", "x", vjp=("g.mT",), shape=shapes.matrix_transpose, internal=True),
+    Op("mT", "x", vjp=("g.mT",), shape=shapes.matrix_transpose, moves=True, internal=True),
     Op(
         "reshape", "x", vjp=("reshape_like(g, x)",),
-        params={"shape": REQUIRED}, shape=shapes.reshape,
+        params={"shape": REQUIRED}, shape=shapes.reshape, moves=True,
     ),
     Op(
         "concat", "x y", vjp=("head(g, x, axis=axis)", "tail(g, y, axis=axis)"),
-        params={"axis": 0}, shape=shapes.concat, aliases="concatenate",
+        params={"axis": 0}, shape=shapes.concat, moves=True, aliases="concatenate",
     ),
     Op(
         "getitem", "x", vjp=("put(g, x, index=index)",),
-        params={"index": REQUIRED}, shape=shapes.getitem, internal=True,
+        params={"index": REQUIRED}, shape=shapes.getitem, moves=True, internal=True,
     ),
     *(
         Op(name, args, params=params, internal=True, shape=shapes.along)

@@ -37,12 +37,14 @@ class Op:
         defaults: operands that may be left out, and the constants that then stand for them.
         shape: the shape rule; None for an elementwise op.
         aliases: other names in the language.
+        moves: whether the rules only copy, move, add up or drop upstream gradients, so that they
+            also say which elements are reached at all.
         internal: True for ops that only rules use.
     """
 
     __slots__ = (
         "aliases", "args", "defaults", "domain", "form", "forward", "internal",
-        "kink", "name", "params", "partials", "shape", "vjp",
+        "kink", "moves", "name", "params", "partials", "shape", "vjp",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +62,7 @@ class Op:
         defaults: Mapping[str, str] | None = None,
         shape: ShapeRule | None = None,
         aliases: str = "",
+        moves: bool = False,
         internal: bool = False,
     ) -> None:
         self.name = name
@@ -74,6 +77,7 @@ class Op:
         self.defaults = dict(defaults or {})
         self.shape = shape
         self.aliases = tuple(aliases.split())
+        self.moves = moves
         self.internal = internal
 
     @property

@@ -38,6 +38,6 @@ OPS = [
     ),
     # `select` passes nothing at all, not a zero, to the branch that was not taken: a zero
     # would meet the infinite slope of that branch and become NaN.
-    Op("where", "c x y", vjp=("0", "select(c, g)", "select(c == 0, g)")),
+    Op("where", "c x y", vjp=("0", "select(c, g)", "select(c == 0, g)"), moves=True),
     Op("select", "c g", internal=True),
 ]  # fmt: skip

@@ -34,6 +34,8 @@ def matmul(x: Shape, y: Shape) -> Shape:
     """Rows by columns over the last two axes; a vector is a row on the left, a column on the right."""
     if not x or not y:
         raise ValueError(f"@ needs vectors or matrices, not {show(x)} @ {show(y)}; use * with a scalar")
+    if 1 in (len(x), len(y)) and len(x) + len(y) > 3:
+        raise ValueError(f"cannot multiply {show(x)} @ {show(y)}: give the vector an axis, as in v[:, None]")
     inner = y[0] if len(y) == 1 else y[-2]
     if x[-1] != inner:
         raise ValueError(f"cannot multiply {show(x)} @ {show(y)}: {x[-1]} columns against {inner} rows")
@@ -90,6 +92,8 @@ def along(x: Shape, *, axis: Axis = None, **_: Any) -> Shape:
 
 def cumulative(x: Shape, *, axis: Axis = None) -> Shape:
     """Keep the shape; without an axis the operand is flattened first."""
+    if axis is not None and not isinstance(axis, int):
+        raise ValueError(f"cumsum goes along one axis, not {axis}")
     axes(x, axis)
     return x if axis is not None else (prod(x),)
 

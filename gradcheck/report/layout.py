@@ -120,8 +120,8 @@ def _counts(check: Check, rows: list[Gradient]) -> list[Line]:
     for name, mine in list(inputs.items())[:EVERY]:
         if len(mine) > 1:
             words = [g.verdict for g in mine]
-            counts = ", ".join(f"{words.count(w)} {w}" for w in reversed(SEVERITY) if w in words)
-            result.append([(f"  {visible(name)}: {len(words)} numbers: {counts}", "dim")])
+            counts = ", ".join(f"{words.count(w):,} {w}" for w in reversed(SEVERITY) if w in words)
+            result.append([(f"  {visible(name)}: {len(words):,} numbers: {counts}", "dim")])
     hidden = len(inputs) - len({g.input for g in rows})
     if hidden > 0:
         result.append([(f"  and {_plural(hidden, 'input')} more, no worse; -o json lists all", "dim")])
@@ -213,7 +213,7 @@ def _summary(report: Report) -> str:
     count, spots = len(words), len(report.checks)
     methods = [TITLES[e] + ("s" if e == "finite_difference" else "") for e in report.engines]
     by = f"{', '.join(methods[:-1])} and {methods[-1]}" if len(methods) > 1 else methods[0]
-    said = ", ".join(f"{words.count(w)} {w}" for w in reversed(SEVERITY) if w in words) or "nothing to check"
+    said = ", ".join(f"{words.count(w):,} {w}" for w in reversed(SEVERITY) if w in words) or "nothing to check"
     text = f"Checked {_plural(count, 'gradient')} at {_plural(spots, 'point')} by {by}: {said}."
     missing = _not_covered(report)
     if missing:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcheck.systems import floats
 from gradcheck.systems.structural import NATIVES as STRUCTURAL
-from gradcheck.systems.structural import accumulate, select
+from gradcheck.systems.structural import accumulate
 from gradcheck.systems.system import OPERATORS, Function, System
 
 
@@ -19,6 +19,10 @@ def _by_element(function: Function, operands: int) -> Function:
     """Make a numpy function of one that takes Python floats."""
     vectorized = np.frompyfunc(function, operands, 1)
     return lambda *x: np.asarray(vectorized(*x), dtype=float)
+
+
+def _select(c: Any, g: Any) -> Any:
+    return np.where(np.asarray(c).astype(bool), g, 0)
 
 
 def _compare(name: str) -> Function:
@@ -65,7 +69,7 @@ FLOAT_ARRAYS = System(
         "max": np.maximum,
         "min": np.minimum,
         "where": lambda c, x, y: np.where(np.asarray(c, dtype=bool), x, y),
-        "select": select,
+        "select": _select,
         **{name: _compare(name) for name in floats.COMPARE},
         **{
             name: getattr(np, name)
@@ -112,7 +116,7 @@ def of(numbers: System) -> System:
         **STRUCTURAL,
         **{op: lifted(op) for op in numbers.natives if op not in ("where", "select", "identity")},
         "where": lambda c, x, y: np.where(np.asarray(c).astype(bool), x, y),
-        "select": select,
+        "select": _select,
     }
     active: Callable[[], AbstractContextManager[Any]] = both
     return System(

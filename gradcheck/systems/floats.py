@@ -43,7 +43,7 @@ def _polygamma(n: float, x: float) -> float:
     import mpmath
 
     check_order(n)
-    value = mpmath.fp.psi(int(n), x) if n == 0 else mpmath.psi(int(n), x)
+    value = mpmath.fp.psi(0, x) if n == 0 and 1e-3 < abs(x) < 1e6 else mpmath.psi(int(n), x)
     return float(value.real if isinstance(value, complex) else value)
 
 

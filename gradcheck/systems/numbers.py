@@ -27,6 +27,15 @@ def to_float(number: Any) -> float:
         return math.copysign(math.inf, number > 0 or -1)
 
 
+def magnitude(number: Any) -> float:
+    """Return the decimal logarithm of the size of a finite number other than zero, roughly."""
+    if isinstance(number, float):
+        return math.log10(abs(number))
+    if hasattr(number, "adjusted"):
+        return float(number.adjusted())
+    return float(number.context.mag(number)) * math.log10(2)
+
+
 def is_finite(number: Any) -> bool:
     """Return whether there is a number, and it is neither NaN nor infinite."""
     # Subtracting infinities is an error in some systems and NaN in others.

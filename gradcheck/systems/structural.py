@@ -107,25 +107,17 @@ NATIVES: dict[str, Function] = {
 }
 
 
-def select(c: Array, g: Array) -> Array:
-    """Let g through where c holds, and nothing elsewhere (a masked element, not a zero)."""
-    c, g = np.broadcast_arrays(np.asarray(c).astype(bool), np.asanyarray(g))
-    return np.ma.MaskedArray(np.ma.filled(g, 0), mask=~c | np.ma.getmaskarray(g))
-
-
 def accumulate(total: Array | None, contribution: Array, operand: Array) -> Array:
     """Add a contribution to a gradient, summed over the axes that were broadcast."""
     shape = np.shape(operand)
-    extra = np.ndim(contribution) - len(shape)
+    contribution = np.asarray(contribution)
+    extra = contribution.ndim - len(shape)
     if extra > 0:
         contribution = contribution.sum(axis=tuple(range(extra)))
-    stretched = tuple(k for k, n in enumerate(shape) if n == 1 and np.shape(contribution)[k] != 1)
+    shapes = zip(shape, contribution.shape[-len(shape) :] if shape else (), strict=False)
+    stretched = tuple(k for k, (n, m) in enumerate(shapes) if n == 1 != m)
     if stretched:
         contribution = contribution.sum(axis=stretched, keepdims=True)
     if np.shape(contribution) != shape:
         contribution = contribution * np.ones(shape, dtype=int)
-    if total is None:
-        return contribution
-    mask = np.ma.getmaskarray(total) & np.ma.getmaskarray(contribution)
-    added = np.ma.filled(total, 0) + np.ma.filled(contribution, 0)
-    return np.ma.MaskedArray(added, mask=mask) if mask.any() else added
+    return contribution if total is None else total + contribution
