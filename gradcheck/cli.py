@@ -131,7 +131,6 @@ def expr(
     Exit status: 0 right, 1 wrong, 2 bad input, 4 undecided, 5 nothing was exercised.
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     targets = [_target(o) for o in outputs] or [("table", None)]
-    from shlex import quote
 
     from gradcheck.checking import ENGINES, Job, Settings
     from gradcheck.errors import Source
@@ -147,9 +146,9 @@ def expr(
     )  # fmt: skip
     job = Job(Source(expression, name), read(at) if at else [], _claims(claims), settings)
     report = job.run()
-    options = [f"--claim {quote(c)}" for c in claims]
-    options += [f"--wrt {quote(wrt)}"] if wrt is not None else []
-    options += [f"--engine {quote(engines)}"] if engines is not None else []
+    options = [f"--claim={c}" for c in claims]
+    options += [f"--wrt={wrt}"] if wrt is not None else []
+    options += [f"--engine={engines}"] if engines is not None else []
     options += ["--strict"] if strict else []
     try:
         _write(report, targets, [] if at or not job.graph.inputs else _replays(report, expression, options))
@@ -222,7 +221,7 @@ def _replays(report: Report, expression: str, options: list[str]) -> list[str]:
     shown = expression if len(expression) <= 200 else "…"
     if "\n" in shown:
         shown = "; ".join(line for line in shown.splitlines() if line.strip()) if "#" not in shown else "…"
-    extra = "".join(f" {option}" for option in options)
+    extra = "".join(f" {quote(option)}" for option in options)
     result = []
     for check in report.checks:
         values = ",".join(f"{n}={_short(v)}" for n, v in check.point.items())
@@ -283,9 +282,11 @@ def _save(path: str, text: str) -> None:
 
 
 def _width() -> int:
+    if not sys.stdout.isatty():
+        return 80
     from shutil import get_terminal_size
 
-    return max(40, get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else 80
+    return max(40, get_terminal_size((80, 24)).columns)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ memory, never the interpreter's stack.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
@@ -146,10 +147,16 @@ class _Parser:
             kind = match.lastindex
             # The commonest tokens stay in this loop: operands seen before, infix operators, brackets.
             if operand_next:
-                if (kind == NAME and (node := known.get(match[NAME], NONE)) >= 0) or (
-                    kind == NUMBER and (node := literals.get(match[NUMBER], NONE)) >= 0
-                ):
-                    start, pos = match.span(kind)
+                if kind in (NAME, NUMBER):
+                    word, (start, pos) = match[kind], match.span(kind)
+                    if kind == NAME:
+                        node = known.get(word, NONE)
+                        if node < 0:
+                            node = self.name(word, start, pos)
+                    else:
+                        node = literals.get(word, NONE)
+                        if node < 0:
+                            node = self.number(word, start, pos)
                     nodes.append(node)
                     starts.append(start)
                     operand_next = False
@@ -219,8 +226,8 @@ class _Parser:
         frame = self.brackets[-1] if self.brackets and self.pending[-1][0] == BRACKET else None
         if kind == ASSIGN and frame is not None:
             return self.keyword(word, start, match.end(ASSIGN))
-        if group in (NUMBER, NAME):
-            self.nodes.append(self.number(word, start, pos) if kind == NUMBER else self.name(word, start, pos))
+        if kind == ASSIGN:
+            self.nodes.append(self.name(word, start, pos))
             self.starts.append(start)
             return False, pos
         if kind == OTHER:
@@ -252,9 +259,10 @@ class _Parser:
         if node is None:
             if len(word) > MAX_DIGITS:
                 self.fail(f"a number of {len(word)} characters", start, end, f"the limit is {MAX_DIGITS}")
-            if float(word) == float("inf"):
+            value = float(word)
+            if value == math.inf:
                 self.fail("this number is too large for float64", start, end, "the limit is about 1.8e308")
-            if float(word) == 0 and word.lower().partition("e")[0].strip("0."):
+            if value == 0 and word.lower().partition("e")[0].strip("0."):
                 self.fail("this number is too small for float64", start, end, "the limit is about 5e-324")
             node = self.literals[word] = self.graph.constant(word, (start, end, start))
         return node

@@ -6,7 +6,6 @@ where it would double the time of a small check.
 
 from __future__ import annotations
 
-import json
 from typing import IO
 
 from gradcheck.report.layout import Line
@@ -63,4 +62,6 @@ def terminal(lines: list[Line], stream: IO[str]) -> None:
 
 def as_json(report: Report) -> str:
     """Return the report as one line of JSON text."""
+    import json
+
     return json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False) + "\n"
