@@ -3,7 +3,7 @@
 Two programs of multiplications and additions, the same for everybody: a chain as deep as it has
 gates (v = v*y + z), and a wide one (products of eight inputs, added up in a balanced tree). Timed
 for each: the value and the gradient of every input. The peers build their graph while they
-compute the value, each time; ours is built once (`Graph.add` for each gate), then evaluated
+compute the value, each time; ours is built once (`Graph.linker` for each gate), then evaluated
 (`graph.evaluate` in float64) and differentiated (`engines.backprop.backprop`). The bound is held
 to forward and backward; beside it stands the ratio with our graph built anew each time. Not
 timed: imports, making the eight inputs' numbers, freeing the graph. Garbage collection is as

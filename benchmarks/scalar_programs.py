@@ -24,9 +24,9 @@ def chain_graph(gates: int) -> Graph:
     """Build v = v*y + z, repeated."""
     graph = Graph(Source(""))
     v, y, z = (graph.input(name) for name in "xyz")
-    add = graph.add
+    link = graph.linker()
     for _ in range(gates // 2):
-        v = add("add", add("mul", v, y, 0, 0, 0), z, 0, 0, 0)
+        v = link("add", link("mul", v, y), z)
     graph.output = v
     return graph
 
@@ -35,11 +35,11 @@ def wide_graph(gates: int) -> Graph:
     """Build products of eight inputs, added up in a balanced tree."""
     graph = Graph(Source(""))
     x = [graph.input(f"x{k}") for k in range(8)]
-    add = graph.add
-    row = [add("mul", x[i % 8], x[(3 * i + 1) % 8], 0, 0, 0) for i in range(gates // 2)]
+    link = graph.linker()
+    row = [link("mul", x[i % 8], x[(3 * i + 1) % 8]) for i in range(gates // 2)]
     while len(row) > 1:
         odd = row[-1:] if len(row) % 2 else []
-        row = [add("add", a, b, 0, 0, 0) for a, b in zip(row[::2], row[1::2], strict=False)] + odd
+        row = [link("add", a, b) for a, b in zip(row[::2], row[1::2], strict=False)] + odd
     graph.output = row[0]
     return graph
 

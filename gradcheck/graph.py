@@ -81,6 +81,22 @@ class Graph:
         add_at(at)
         return node
 
+    def linker(self) -> Callable[..., int]:
+        """Return a function (op, left, right) that adds nodes which stand in no text.
+
+        A graph is built either with places or without; this is the faster way for programs.
+        """
+        ops = self.ops
+        add_op, add_left, add_right = self.append[:3]
+
+        def link(op: str, left: int, right: int = NONE) -> int:
+            add_op(op)
+            add_left(left)
+            add_right(right)
+            return len(ops) - 1
+
+        return link
+
     def input(self, name: str, span: tuple[int, int, int] = (0, 0, 0)) -> int:
         """Return the node of the input `name`, adding it on first use."""
         node = self.inputs.get(name)
@@ -127,11 +143,15 @@ class Graph:
         return (left,) if left >= 0 else ()
 
     def text(self, node: int) -> str:
-        """Return the node's own text in the source."""
+        """Return the node's own text in the source; empty if the graph has none."""
+        if node >= len(self.start):
+            return ""
         return self.source.text[self.start[node] : self.end[node]]
 
     def span(self, node: int) -> tuple[int, int]:
         """Return the extent of the node in the source."""
+        if node >= len(self.start):
+            return 0, 0
         return self.start[node], self.end[node]
 
     def users(self) -> tuple[array[int], array[int]]:

@@ -1,0 +1,33 @@
+"""The flat graph built by a program, without any text."""
+
+from __future__ import annotations
+
+from gradcheck.engines.backprop import backprop
+from gradcheck.errors import Source
+from gradcheck.graph import Graph, evaluate
+from gradcheck.systems.floats import FLOATS
+
+
+def test_a_linked_graph_is_evaluated_and_differentiated() -> None:
+    graph = Graph(Source(""))
+    x, y = graph.input("x"), graph.input("y")
+    link = graph.linker()
+    product = link("mul", x, y)
+    graph.output = link("add", product, link("neg", x))
+    values, problems = evaluate(graph, FLOATS, {"x": 3.0, "y": 5.0})
+    gradients = backprop(graph, FLOATS, values, 1.0)
+    assert (values[graph.output], problems) == (12.0, [])
+    assert [gradients[x], gradients[y], gradients[product]] == [4.0, 3.0, 1.0]
+    assert (graph.text(product), graph.span(product)) == ("", (0, 0))
+
+
+def test_a_chain_of_a_million_gates() -> None:
+    graph = Graph(Source(""))
+    v = graph.input("x")
+    link = graph.linker()
+    for _ in range(10**6):
+        v = link("neg", v)
+    graph.output = v
+    values, _ = evaluate(graph, FLOATS, {"x": 2.0})
+    assert values[v] == 2.0
+    assert backprop(graph, FLOATS, values, 1.0)[graph.inputs["x"]] == 1.0
