@@ -11,11 +11,25 @@ from gradcheck.ops import OPS, REDUCTIONS, VARIADIC
 from gradcheck.ops.op import REQUIRED, Op
 
 
+class Bracket:
+    """An open bracket that only groups; it opens at `start`."""
+
+    __slots__ = ("start",)
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+
+    @property
+    def opened(self) -> int:
+        """Where the bracket stands."""
+        return self.start
+
+
 class Call:
-    """An open bracket: plain, or a function call with the arguments read so far.
+    """An open function call with the arguments read so far.
 
     Attributes:
-        op: the function; None for a plain bracket.
+        op: the function.
         spelling: the function's name as the user wrote it.
         start: where the whole call starts (at the object, for a method).
         at: where the name stands.
@@ -26,7 +40,7 @@ class Call:
 
     __slots__ = ("at", "base", "op", "opened", "params", "spelling", "start")
 
-    def __init__(self, op: Op | None, spelling: str, start: int, at: int, opened: int, base: int) -> None:
+    def __init__(self, op: Op, spelling: str, start: int, at: int, opened: int, base: int) -> None:
         self.op = op
         self.spelling = spelling
         self.start = start
@@ -51,7 +65,6 @@ class Call:
             number: returns the node of a constant.
         """
         op, params = self.op, self.params
-        assert op is not None
         if len(given) == 1 and op.name in REDUCTIONS:
             op = OPS[REDUCTIONS[op.name]]
         for name in params:
@@ -76,7 +89,6 @@ class Call:
     def wrong_count(self, source: Source, count: int) -> NoReturn:
         """Raise the error that says how many arguments the function takes."""
         op = self.op
-        assert op is not None
         wanted = len(op.args)
         least = wanted - len(op.defaults)
         number = f"{least} or more" if op.name in VARIADIC else str(wanted)

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from gradcheck.errors import LanguageError, Source, did_you_mean
 from gradcheck.graph import NONE, Graph, Params
 from gradcheck.language import static
-from gradcheck.language.calls import Call
+from gradcheck.language.calls import Bracket, Call
 from gradcheck.language.tokens import (
     ASSIGN,
     BINARY,
@@ -80,7 +80,7 @@ class _Parser:
         self.starts: list[int] = []
         self.end = 0
         self.pending: list[tuple[int, Any, int]] = []
-        self.brackets: list[Call] = []
+        self.brackets: list[Bracket | Call] = []
         self.reduce = _reducer(self.graph, self.pending, self.nodes, self.starts)
 
     def fail(self, message: str, start: int, end: int, hint: str | None = None) -> NoReturn:
@@ -139,6 +139,7 @@ class _Parser:
         """Read one expression from `pos`; leave its node on the stack and return where it ends."""
         text, match_token, known, literals = self.text, TOKEN.match, self.graph.inputs, self.literals
         nodes, starts, pending, brackets, reduce = self.nodes, self.starts, self.pending, self.brackets, self.reduce
+        functions = self.functions
         pending.append((BRACKET, None, pos))
         operand_next = True
         while True:
@@ -161,9 +162,15 @@ class _Parser:
                     starts.append(start)
                     operand_next = False
                     continue
+                if kind == CALL and (function := functions.get(match[NAME])) is not None:
+                    start, pos = match.start(NAME), match.end(CALL)
+                    call = Call(function, match[NAME], start, start, pos - 1, len(nodes))
+                    brackets.append(call)
+                    pending.append((BRACKET, call, start))
+                    continue
                 if kind == SYMBOL and match[SYMBOL] == "(":
                     start, pos = match.span(SYMBOL)
-                    frame = Call(None, "", start, start, start, len(nodes))
+                    frame = Bracket(start)
                     brackets.append(frame)
                     pending.append((BRACKET, frame, start))
                     continue
@@ -217,12 +224,7 @@ class _Parser:
         group = NAME if kind in (CALL, ASSIGN) else kind
         word, (start, pos) = match[group], match.span(group)
         if kind == CALL:
-            op = self.functions.get(word)
-            if op is None:
-                self.unknown_function(word, start, pos)
-            opened = match.start(CALL)
-            self.open(Call(op, word, start, start, opened, len(self.nodes)))
-            return True, opened + 1
+            self.unknown_function(word, start, pos)
         frame = self.brackets[-1] if self.brackets and self.pending[-1][0] == BRACKET else None
         if kind == ASSIGN and frame is not None:
             return self.keyword(word, start, match.end(ASSIGN))
@@ -237,12 +239,7 @@ class _Parser:
             return True, pos
         if word == "+":
             return True, pos
-        if (
-            word == ")"
-            and frame is not None
-            and frame.op is not None
-            and (len(self.nodes) == frame.base or frame.params)
-        ):
+        if word == ")" and isinstance(frame, Call) and (len(self.nodes) == frame.base or frame.params):
             return self.close(frame, start, pos)
         hints = {"[": "give arrays with --at x=[1,2,3]", "=": "write `==` to compare"}
         self.fail(f"expected a value, found `{word}`", start, pos, hints.get(word))
@@ -314,7 +311,7 @@ class _Parser:
                 hint = "remove it, or open a bracket" if word == ")" else "separate stages with `;`"
                 self.fail(f"`{word}` without an open bracket", start, pos, hint)
             if word == ",":
-                if frame.op is None:
+                if isinstance(frame, Bracket):
                     self.fail("a list of values is not a value", start, pos, "remove the comma")
                 return self.next_argument(frame, pos)
             return self.close(frame, start, pos)
@@ -355,7 +352,6 @@ class _Parser:
         if kind == SYMBOL and match[SYMBOL] == ")":
             return self.close(frame, match.start(SYMBOL), match.end())
         op = frame.op
-        assert op is not None
         full = len(self.nodes) - frame.base == len(op.args) and op.name not in VARIADIC
         if not full or not op.params or kind == ASSIGN:
             return True, pos
@@ -383,15 +379,14 @@ class _Parser:
     def keyword(self, word: str, start: int, equals: int) -> tuple[bool, int]:
         """Read `name=value` inside a call; the value must be written out (or, in a rule, bound)."""
         frame, end = self.brackets[-1], start + len(word)
+        if isinstance(frame, Bracket):
+            self.fail("`=` inside brackets", start, end, "write `==` to compare")
         op = frame.op
-        reduced = OPS.get(REDUCTIONS.get(op.name, "")) if op is not None else None
-        known = {**(op.params if op else {}), **(reduced.params if reduced else {})}
-        if op is None or word not in known:
+        reduced = OPS.get(REDUCTIONS.get(op.name, ""))
+        known = {**op.params, **(reduced.params if reduced else {})}
+        if word not in known:
             shown = ", ".join(known) or "no named arguments"
-            self.fail(
-                f"`{frame.spelling}` has no argument `{word}`" if op else "`=` inside brackets",
-                start, end, f"it takes {shown}" if op else "write `==` to compare",
-            )  # fmt: skip
+            self.fail(f"`{frame.spelling}` has no argument `{word}`", start, end, f"it takes {shown}")
         value, pos = static.value(self.source, equals, self.static_names)
         if word in frame.params:
             self.fail(f"`{word}` is given twice", start, end)
@@ -404,11 +399,11 @@ class _Parser:
             return True, match.end()
         self.fail("expected `,` or `)` here", pos, pos + 1)
 
-    def close(self, frame: Call, start: int, pos: int) -> tuple[bool, int]:
+    def close(self, frame: Bracket | Call, start: int, pos: int) -> tuple[bool, int]:
         """Close a bracket: a plain one widens its value, a call becomes a gate."""
         self.pending.pop()
         self.brackets.pop()
-        if frame.op is None:
+        if isinstance(frame, Bracket):
             self.starts[-1] = frame.start
             return False, pos
         op, base = frame.op, frame.base
