@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gradcheck import compare
@@ -33,8 +34,9 @@ class Blame:
         self.rough = rough
         self.sharp = list(sharp)
 
+    @cached_property
     def culprit(self) -> int | None:
-        """Return the gate at which backprop's gradient stops being finite, if it does."""
+        """The gate at which backprop's gradient stops being finite, if it does."""
         gates: list[int] = self.graph.gates
         for node in reversed(gates):
             if self.rough[node] is None or not _all_finite(self.rough[node]):
@@ -45,8 +47,9 @@ class Blame:
                     return node
         return None
 
+    @cached_property
     def lost(self) -> int | None:
-        """Return the first gate whose value, or through which the gradient, loses its digits."""
+        """The first gate whose value, or through which the gradient, loses its digits."""
         graph: Any = self.place.scalar
         if graph is not self.graph:
             return None
@@ -81,11 +84,11 @@ class Blame:
         if verdict.word == compare.KINK and bends:
             reason = f"{reason}; kink of {bends}"
         elif verdict.word == compare.DISAGREE and own and not math.isfinite(rough):
-            reason = _with(reason, "it comes from", self.named(self.graph, [self.culprit()]))
+            reason = _with(reason, "it comes from", self.named(self.graph, [self.culprit]))
         elif verdict.word == compare.DISAGREE and own and bends and smooth:
             reason = f"{reason}; the kinks of {bends} cancel"
         elif verdict.word == compare.LOSSY:
-            reason = _with(reason, "digits are lost in", self.named(self.graph, [self.lost()]))
+            reason = _with(reason, "digits are lost in", self.named(self.graph, [self.lost]))
         return verdict._replace(reason=reason)
 
     def named(self, graph: Any, nodes: Sequence[int | None]) -> str:

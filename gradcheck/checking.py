@@ -68,7 +68,7 @@ def check(
     """
     if settings is not None and options:
         settings = settings._replace(**options)
-    settings = settings or Settings(**{k: _tuple(v) for k, v in options.items()})
+    settings = settings or Settings(**options)
     given: list[dict[str, Any]]
     if isinstance(at, str):
         given = points.read([at])
@@ -79,10 +79,6 @@ def check(
     else:
         raise PointError(f"at= takes a mapping, a list of mappings or text, not {type(at).__name__}")
     return Job(Source(expression), given, claims or {}, settings).run()
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _checked(point: Any) -> dict[str, Any]:
@@ -157,11 +153,13 @@ class Job:
         from gradcheck.results import Report
 
         chosen = not self.given
-        shapes = [self._shapes(point) for point in self.given]
+        # Shapes are settled for all points before the first array is made.
+        for point in self.given:
+            self._check_shapes(point)
         located = [self._resolved(point) for point in self.given]
         if chosen:
-            shapes = [self._shapes({})]
-            if self.graph.params or any(shapes[0]):
+            self._check_shapes({})
+            if self.graph.params:
                 self._needs_arrays()
             located = points.sample(self.graph, self.settings.points, self.settings.seed)
         checks = []
@@ -183,12 +181,10 @@ class Job:
     def _random(self) -> bool:
         return any(isinstance(v, Value) and v.kind.startswith("rand") for p in self.given for v in p.values())
 
-    def _shapes(self, point: Mapping[str, Any]) -> list[tuple[int, ...]]:
-        return (
+    def _check_shapes(self, point: Mapping[str, Any]) -> None:
+        """Refuse shapes that do not fit; those of files are known only once they are read."""
+        if not any(isinstance(v, Value) and v.kind == "file" for v in point.values()):
             infer(self.graph, {name: points.shape_of(point.get(name)) for name in self.graph.inputs})
-            if all(not isinstance(v, Value) or v.kind != "file" for v in point.values())
-            else []
-        )
 
     def _needs_arrays(self) -> None:
         node = next(iter(self.graph.params), self.graph.output)

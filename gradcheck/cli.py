@@ -18,7 +18,6 @@ from gradcheck import __version__
 if TYPE_CHECKING:
     from gradcheck.results import Report
 
-EXIT_USAGE = 2
 EXIT_CRASH = 3
 EXIT_INTERRUPTED = 130
 

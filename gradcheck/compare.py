@@ -16,8 +16,6 @@ INCONCLUSIVE, DISAGREE = "inconclusive", "disagree"
 SEVERITY = (AGREE, NOT_EXERCISED, KINK, LOSSY, INCONCLUSIVE, DISAGREE)
 """Verdicts from the best to the worst."""
 
-EXIT_CODES = {DISAGREE: 1, INCONCLUSIVE: 4}
-
 SAME_DIGITS = 10**30
 """One part in so many is the rounding granted to two answers of a hundred digits each."""
 

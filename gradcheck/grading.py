@@ -83,12 +83,12 @@ class Grading:
         place, job = self.place, self.job
         rough = place.gradients()
         slopes = self._slopes(Blame(place, self.exact, rough))
-        with self.exact.system.active():
-            if self.exact.refined:
-                self.exact.refine()
+        if self.exact.refined:
+            self.exact.refine()
         with self.exact.system.active():
             self.blame = Blame(place, self.exact, rough, place.exact_gradients(self.exact))
             self.adjoints, formulas = self._symbolic()
+            self.worn_value = self._worn_value()
             rows: list[Gradient] = []
             for name in job.wrt:
                 rows += self._input(name, slopes, formulas)
@@ -116,7 +116,7 @@ class Grading:
         if word is None and math.isinf(value):
             word = "beyond the range of float64"
         if word is not None:
-            bad = blame.culprit()
+            bad = blame.culprit
             span = graph.span(graph.output if bad is None else bad)
             which = "" if bad is None else f", because of {graph.ops[bad]}"
             raise DomainError(
@@ -152,7 +152,7 @@ class Grading:
         sharp = place.flat(self.blame.sharp, name, zero)
         claim = self.job.claims.get(name)
         claimed = self._claimed(claim)
-        rows, worn = [], self._worn_value()
+        rows = []
         for k, (index, node, value) in enumerate(place.elements(name)):
             dust = self.exact.dust(value)
             back = Answer(rough[k], sharp[k], dust) if "backprop" in self.engines else None
@@ -165,8 +165,8 @@ class Grading:
             assert graded is not None
             scale = self.largest / (abs(value) or 1.0)
             verdict = compare.judge(graded, None if graded is symbolic else symbolic, slope, scale)
-            if graded is back and verdict.word == compare.AGREE and worn is not None:
-                verdict = worn
+            if graded is back and verdict.word == compare.AGREE and self.worn_value is not None:
+                verdict = self.worn_value
             verdict = self.blame.explain(verdict, graded is back, slope, rough[k])
             symbolic = _shown(symbolic, slope)
             formula = formulas.get(element_name(name, index))

@@ -173,7 +173,7 @@ def shape_of(value: Any) -> Shape:
     return tuple(getattr(value, "shape", None) or ())
 
 
-def sample(graph: Graph, count: int, seed: int, fixed: Point | None = None) -> list[Point]:
+def sample(graph: Graph, count: int, seed: int) -> list[Point]:
     """Choose points with one short decimal a variable, inside the domain and away from kinks.
 
     Deterministic for a seed. Values within one point are distinct, so that exchanged gradients

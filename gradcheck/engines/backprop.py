@@ -1,8 +1,8 @@
 """Reverse mode: upstream gradient times local rule, from the output back, added up at forks.
 
-The pass knows no op. It runs the rules of the op table over the flat graph, in whatever
-number system it is given: float64 for the answer under test, high precision for what the
-same rules would say if float64 did not round.
+The pass knows no op, except that `where` alone drops what flows back. It runs the rules of the
+op table over the flat graph, in whatever number system it is given: float64 for the answer under
+test, high precision for what the same rules would say if float64 did not round.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ memory, never the interpreter's stack.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
@@ -86,13 +87,18 @@ class _Parser:
     def fail(self, message: str, start: int, end: int, hint: str | None = None) -> NoReturn:
         raise LanguageError(message, self.source, (start, end), hint)
 
+    def token(self, pos: int) -> re.Match[str]:
+        """Return the token at `pos`; at the end of the text, one without a kind."""
+        match = TOKEN.match(self.text, pos)
+        assert match is not None
+        return match
+
     def program(self) -> Graph:
         """Read statements to the end of the text."""
         graph, pos, last = self.graph, 0, -1
         named: set[int] = set()
         while True:
-            match = TOKEN.match(self.text, pos)
-            assert match is not None
+            match = self.token(pos)
             if match.lastindex == NEWLINE:
                 pos = match.end()
                 continue
@@ -327,8 +333,7 @@ class _Parser:
         self.fail(f"unexpected `{word}`", start, pos, "write `==` to compare" if word == "=" else None)
 
     def attribute(self, start: int, pos: int) -> tuple[bool, int]:
-        match = TOKEN.match(self.text, pos)
-        assert match is not None
+        match = self.token(pos)
         kind = match.lastindex
         if kind in (NAME, CALL, ASSIGN) and match.start(NAME) == pos:
             word, end = match[NAME], match.end(NAME)
@@ -346,8 +351,7 @@ class _Parser:
 
     def next_argument(self, frame: Call, pos: int) -> tuple[bool, int]:
         """Go on after a `,` (or a method's bracket); beyond its operands a call takes literals."""
-        match = TOKEN.match(self.text, pos)
-        assert match is not None
+        match = self.token(pos)
         kind = match.lastindex
         if kind == SYMBOL and match[SYMBOL] == ")":
             return self.close(frame, match.start(SYMBOL), match.end())
@@ -359,12 +363,11 @@ class _Parser:
         while True:
             value, pos = static.value(self.source, pos, self.static_names)
             values.append(value)
-            match = TOKEN.match(self.text, pos)
-            assert match is not None
+            match = self.token(pos)
             if match.lastindex != SYMBOL or match[SYMBOL] not in ",)":
                 self.fail("expected `,` or `)` here", pos, pos + 1)
             pos = match.end()
-            if match[SYMBOL] == ")" or TOKEN.match(self.text, pos).lastindex == ASSIGN:  # type: ignore[union-attr]
+            if match[SYMBOL] == ")" or self.token(pos).lastindex == ASSIGN:
                 break
         names = list(op.params)
         if names[0] in ("shape", "axes") and not isinstance(values[0], tuple):
@@ -391,8 +394,7 @@ class _Parser:
         if word in frame.params:
             self.fail(f"`{word}` is given twice", start, end)
         frame.params[word] = value
-        match = TOKEN.match(self.text, pos)
-        assert match is not None
+        match = self.token(pos)
         if match.lastindex == SYMBOL and match[SYMBOL] == ")":
             return self.close(frame, match.start(SYMBOL), match.end())
         if match.lastindex == SYMBOL and match[SYMBOL] == ",":
