@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradcheck import forward
+from gradcheck import array_files, forward
 from gradcheck.errors import DomainError, PointError, Source, did_you_mean
 from gradcheck.graph import Graph
-from gradcheck.language.values import MAX_ELEMENTS, Shape, Value, parse_points
+from gradcheck.language.values import Shape, Value, parse_points
 from gradcheck.ops import OPS
 from gradcheck.systems.floats import FLOATS
 
@@ -110,57 +109,14 @@ def _make(value: Value, name: str, seed: int) -> Any:
 
 
 def _load(value: Value) -> Any:
-    """Load an array of numbers from a .npy or .npz file; nothing in it is ever executed."""
+    """Load an array of numbers from a .npy or .npz file."""
     path, _, key = value.data.rpartition(":") if ".npz:" in value.data else (value.data, "", "")
 
     def refuse(message: str, hint: str | None = None) -> PointError:
         return PointError(message, value.source, value.span, hint)
 
-    if not os.path.isfile(path):
-        raise refuse(f"there is no file `{path}`")
-    if os.path.getsize(path) > 8 * MAX_ELEMENTS + 4096:
-        raise refuse(f"`{path}` has {os.path.getsize(path):,} bytes", f"the limit is {8 * MAX_ELEMENTS:,}")
-    try:
-        array = _read_array(path, key, refuse)
-    except PointError:
-        raise
-    except Exception as error:
-        pickled = "allow_pickle" in str(error)
-        hint = "it holds Python objects, which would have to be executed" if pickled else "the file is damaged"
-        raise refuse(f"`{path}` cannot be read as an array of numbers", hint) from None
-    if array.dtype.kind not in "biuf":
-        raise refuse(f"`{path}` holds {array.dtype}, not real numbers")
-    import numpy as np
-
-    with np.errstate(all="ignore"):
-        array = np.asarray(array, dtype=float)
+    array = array_files.read_array(path, key, refuse)
     return array if array.shape else float(array)
-
-
-def _read_array(path: str, key: str, refuse: Callable[..., PointError]) -> Any:
-    import warnings
-    import zipfile
-
-    import numpy as np
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if not zipfile.is_zipfile(path):
-            with open(path, "rb") as file:
-                if file.read(6) != b"\x93NUMPY":
-                    raise refuse(f"`{path}` is not a .npy file", "save it with numpy.save; pickles are not read")
-            return np.load(path, allow_pickle=False)
-        with zipfile.ZipFile(path) as archive:
-            names = [n.removesuffix(".npy") for n in archive.namelist()]
-            if not key and len(names) == 1:
-                key = names[0]
-            if key not in names:
-                known = f"it has {', '.join(names[:8])}; choose as in {path}:{names[0]}" if names else "it is empty"
-                raise refuse(f"`{path}` has no array `{key}`" if key else f"`{path}` holds several arrays", known)
-            if archive.getinfo(f"{key}.npy").file_size > 8 * MAX_ELEMENTS + 4096:
-                raise refuse(f"`{key}` in `{path}` is too large", f"the limit is {MAX_ELEMENTS:,} numbers")
-        with np.load(path, allow_pickle=False) as loaded:
-            return loaded[key]
 
 
 def element_name(name: str, index: tuple[int, ...]) -> str:

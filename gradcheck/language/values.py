@@ -15,6 +15,7 @@ import math
 import re
 from typing import Any, NoReturn
 
+from gradcheck.array_files import MAX_ELEMENTS
 from gradcheck.errors import LanguageError, PointError, Source
 from gradcheck.graph import evaluate
 from gradcheck.language.parser import parse
@@ -23,7 +24,6 @@ from gradcheck.systems.floats import FLOATS
 
 Shape = tuple[int, ...]
 
-MAX_ELEMENTS = 10_000_000
 MAX_AXES = 32
 
 _NAME = re.compile(r"\s*([^\W0-9]\w*)\s*(=?)(?!=)")
