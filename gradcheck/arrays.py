@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,41 +20,65 @@ from gradcheck.systems import arrays
 from gradcheck.systems.floats import FLOATS
 
 
-class ArrayPoint:
-    """The counterpart of scalars.ScalarPoint for graphs of arrays."""
+class FloatPoint:
+    """A graph of arrays at one point in float64: its values and what backprop says.
 
-    def __init__(self, graph: Graph, point: points.Point, shapes: list[Shape]) -> None:
+    Attributes:
+        graph: the graph.
+        inputs: input name → array.
+        values: the value of each node.
+        value, shape: the output, summed if it is an array, and its shape.
+
+    Raises:
+        DomainError: if the function has no value there.
+    """
+
+    def __init__(self, graph: Graph, point: Mapping[str, Any], shape: Shape) -> None:
         self.graph = graph
-        self.point = point
-        self.inputs = {name: np.asarray(value, dtype=float) for name, value in point.items()}
+        self.inputs = {name: _numbers(value) for name, value in point.items()}
         self.forward = forward.run(graph, self.inputs, arrays=True)
         self.values = [np.asarray(v) for v in self.forward.values]
-        self.shape = shapes[graph.output]
+        self.shape = shape
         self.value = float(np.sum(self.values[graph.output]))
-        self.scalar, self.nodes = scalarize(graph, {n: v.shape for n, v in self.inputs.items()})
-        self.flat_inputs = {
-            points.element_name(name, index): float(x[index])
-            for name, x in self.inputs.items()
-            for index in np.ndindex(x.shape)
-        }
-        self.flat_values, _ = evaluate(self.scalar, FLOATS, self.flat_inputs)
+        self.rough: list[Any] = []
 
     def gradients(self) -> list[Any]:
         """Backprop's float64 gradient of each node, for an upstream gradient of ones."""
         with self.forward.system.active():
-            return backprop(self.graph, self.forward.system, self.values, np.ones(self.shape))
+            self.rough = backprop(self.graph, self.forward.system, self.values, np.ones(self.shape))
+        return self.rough
+
+
+class ArrayPoint(FloatPoint):
+    """The counterpart of scalars.ScalarPoint for graphs of arrays."""
+
+    def __init__(self, graph: Graph, point: points.Point, shapes: list[Shape]) -> None:
+        super().__init__(graph, point, shapes[graph.output])
+        self.point = point
+        indices = {name: x for name, x in self.inputs.items() if x.dtype.kind == "i"}
+        self.scalar, self.nodes = scalarize(graph, {n: v.shape for n, v in self.inputs.items()}, indices)
+        self.flat_inputs = {
+            points.element_name(name, index): float(x[index])
+            for name, x in self.inputs.items()
+            if name not in indices
+            for index in np.ndindex(x.shape)
+        }
+        self.flat_values, _ = evaluate(self.scalar, FLOATS, self.flat_inputs)
 
     def exact_gradients(self, exact: Exact) -> list[Any]:
         """The same array rules, over arrays of high-precision numbers."""
         self.system = arrays.of(exact.system)
         values = self.exact_values(exact)
         one = np.full(self.shape, exact.system.literal("1"), dtype=object)
-        return backprop(self.graph, self.system, values, one)
+        self.sharp = backprop(self.graph, self.system, values, one)
+        return self.sharp
 
     def exact_values(self, exact: Exact) -> list[Any]:
         """The value of each node as an array of high-precision numbers."""
         lifted = np.frompyfunc(lambda x: exact.system.constant(repr(float(x))), 1, 1)
-        inputs = {name: np.asarray(lifted(x), dtype=object) for name, x in self.inputs.items()}
+        inputs = {
+            name: x if x.dtype.kind == "i" else np.asarray(lifted(x), dtype=object) for name, x in self.inputs.items()
+        }
         values, _ = evaluate(self.graph, arrays.of(exact.system), inputs)
         return [np.asarray(v, dtype=object) for v in values]
 
@@ -72,21 +97,34 @@ class ArrayPoint:
 
     def claim(self, claim: Any, exact: Exact) -> tuple[list[float], list[Any]]:
         """Return the claimed gradient's elements, in float64 and in high precision."""
-        nodes = {**self.graph.inputs, **self.graph.stages}
-        used = claim.graph.inputs
-        infer(claim.graph, {n: self.values[nodes[n]].shape for n in used})
+        infer(claim.graph, {n: self.values[k].shape for n, (k, _) in claim.uses.items()})
         with self.forward.system.active():
-            rough, _ = evaluate(claim.graph, self.forward.system, {n: self.values[nodes[n]] for n in used})
-        known = self.exact_values(exact)
-        sharp, _ = evaluate(claim.graph, arrays.of(exact.system), {n: known[nodes[n]] for n in used})
+            rough, _ = evaluate(claim.graph, self.forward.system, self._used(claim, self.values, self.rough, 0.0))
+        zero = exact.system.literal("0")
+        numbers = self._used(claim, self.exact_values(exact), self.sharp, zero)
+        sharp, _ = evaluate(claim.graph, arrays.of(exact.system), numbers)
         shape = self.inputs[claim.name].shape
         found = np.shape(rough[claim.graph.output])
         try:
             floats = np.broadcast_to(rough[claim.graph.output], shape)
-            numbers = np.broadcast_to(np.asarray(sharp[claim.graph.output], dtype=object), shape)
+            sharper = np.broadcast_to(np.asarray(sharp[claim.graph.output], dtype=object), shape)
         except ValueError:
             raise ShapeError(
                 f"the claim is {show(found)}, but `{claim.name}` is {show(shape)}",
                 claim.source, (0, len(claim.source.text)),
             ) from None  # fmt: skip
-        return [float(x) if x is not None else math.nan for x in floats.ravel()], list(numbers.ravel())
+        return [float(x) if x is not None else math.nan for x in floats.ravel()], list(sharper.ravel())
+
+    def _used(self, claim: Any, values: list[Any], gradients: list[Any], zero: Any) -> dict[str, Any]:
+        """Return the values of the names in a claim; where nothing flows the upstream gradient is zero."""
+        found = {}
+        for name, (node, upstream) in claim.uses.items():
+            value = gradients[node] if upstream else values[node]
+            found[name] = np.full(self.values[node].shape, zero) if value is None else value
+        return found
+
+
+def _numbers(value: Any) -> Any:
+    """Return float64s; whole-number arrays are left alone: they say where to look something up."""
+    array = np.asarray(value)
+    return array if array.dtype.kind == "i" else np.asarray(array, dtype=float)

@@ -15,9 +15,6 @@ from gradcheck.systems.numbers import to_float
 if TYPE_CHECKING:
     from gradcheck.grading import Place
 
-LONGEST = 40
-"""Characters of a subexpression that is quoted in a reason."""
-
 
 class Blame:
     """The gradients of every node at one point, in float64 and exactly.
@@ -93,11 +90,7 @@ class Blame:
 
     def named(self, graph: Any, nodes: Sequence[int | None]) -> str:
         """Return the names of some gates, with their texts; empty if there are none."""
-        names = []
-        for node in nodes[:3]:
-            if node is not None:
-                text = graph.text(node)
-                names.append(f"{graph.ops[node]} in `{text}`" if len(text) <= LONGEST else graph.ops[node])
+        names = [graph.described(node) for node in nodes[:3] if node is not None]
         return " and ".join(dict.fromkeys(names)) + (" and more" if len(nodes) > 3 else "")
 
 

@@ -8,6 +8,7 @@ does: a number system brings the functions.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 INPUT = "input"
 CONSTANT = "constant"
+LONGEST = 40
+"""Characters of a subexpression that is quoted."""
+
 NONE = -1
 MORE = -2
 
@@ -41,11 +45,12 @@ class Graph:
         constants: constant node → its text.
         stages: stage name → node, in order of appearance.
         output: the node whose gradient is taken.
+        owners: (first node, name) of each part of a network, in order; empty for an expression.
         append: the append methods of the columns, in the order ops, left, right, start, end, at.
     """
 
     __slots__ = (
-        "append", "at", "constants", "end", "inputs", "left", "ops", "output",
+        "append", "at", "constants", "end", "inputs", "left", "ops", "output", "owners",
         "params", "rest", "right", "source", "stages", "start",
     )  # fmt: skip
 
@@ -63,6 +68,7 @@ class Graph:
         self.constants: dict[int, str] = {}
         self.stages: dict[str, int] = {}
         self.output = NONE
+        self.owners: list[tuple[int, str]] = []
         columns = (self.ops, self.left, self.right, self.start, self.end, self.at)
         self.append: tuple[Callable[[Any], None], ...] = tuple(column.append for column in columns)
 
@@ -153,6 +159,20 @@ class Graph:
         if node >= len(self.start):
             return 0, 0
         return self.start[node], self.end[node]
+
+    def owner(self, node: int) -> str | None:
+        """Return the name of the part of a network that the node belongs to."""
+        place = bisect_right(self.owners, node, key=lambda part: part[0])
+        return self.owners[place - 1][1] if place else None
+
+    def described(self, node: int) -> str:
+        """Return the op at a node and where it is: "tanh of `act1`", or "sin in `sin(x)`"."""
+        op = self.ops[node].partition("#")[0]
+        owner = self.owner(node)
+        if owner is not None:
+            return f"{op} of `{owner}`"
+        text = self.text(node)
+        return f"{op} in `{text}`" if 0 < len(text) <= LONGEST else op
 
     def users(self) -> tuple[array[int], array[int]]:
         """Return the gates that use each node, as (first, user): user[first[n]:first[n + 1]]."""

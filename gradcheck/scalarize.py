@@ -28,8 +28,13 @@ MAX_GATES = 400_000
 Span = tuple[int, int, int]
 
 
-def scalarize(graph: Graph, shapes: Mapping[str, Shape]) -> tuple[Graph, dict[str, list[int]]]:
+def scalarize(
+    graph: Graph, shapes: Mapping[str, Shape], indices: Mapping[str, Any] | None = None
+) -> tuple[Graph, dict[str, list[int]]]:
     """Write `graph` out for inputs of the given `shapes`.
+
+    `indices` are the integer arrays among the inputs, which say where to look things up; they are
+    not numbers to calculate with and do not become nodes.
 
     Returns the graph of single numbers, whose output is the sum of the output's elements, and
     for each input the nodes of its elements in row-major order.
@@ -44,6 +49,9 @@ def scalarize(graph: Graph, shapes: Mapping[str, Shape]) -> tuple[Graph, dict[st
     values: list[Any] = [None] * len(graph)
     elements: dict[str, list[int]] = {}
     for name, node in graph.inputs.items():
+        if indices and name in indices:
+            values[node] = indices[name]
+            continue
         span = (graph.start[node], graph.end[node], graph.at[node])
         shape = shapes[name]
         ids = [builder.result.input(element_name(name, k), span) for k in np.ndindex(shape)]
@@ -53,6 +61,8 @@ def scalarize(graph: Graph, shapes: Mapping[str, Shape]) -> tuple[Graph, dict[st
         values[node] = np.array(builder.constant(text), dtype=np.int64)
     for node in graph.gates:
         builder.span = (graph.start[node], graph.end[node], graph.at[node])
+        if (owner := graph.owner(node)) is not None:
+            builder.result.owners.append((len(builder.result), owner))
         function = builder.system.function(graph.ops[node], graph.params.get(node, ()))
         values[node] = np.asarray(function(*[values[k] for k in graph.operands(node)]))
     builder.span = (graph.start[graph.output], graph.end[graph.output], graph.at[graph.output])
@@ -108,6 +118,9 @@ class _Builder:
         """Combine nodes pairwise, level by level."""
         if not nodes:
             return self.constant(empty)
+        if op in ("max", "min"):
+            # A padded window holds an element twice: max(x, x) would look like a tie.
+            nodes = list(dict.fromkeys(nodes))
         while len(nodes) > 1:
             pairs = [self.gate(op, *nodes[k : k + 2]) for k in range(0, len(nodes) - 1, 2)]
             nodes = pairs + nodes[len(nodes) & ~1 :]
@@ -142,6 +155,18 @@ class _Builder:
         result = np.array(rows, dtype=np.int64).reshape(x.shape)
         return result if axis is None else np.moveaxis(result, 0, axis)
 
+    def fold(self, x: Any, *, size: Shape, **reach: Any) -> Any:
+        cells = np.asarray(MOVES["windows"](np.arange(prod(size)).reshape(size), zero=-1, **reach)).ravel()
+        lead = x.shape[: x.ndim - 2 * len(size)]
+        flat = []
+        for row in x.reshape(*lead, -1).reshape(-1, len(cells)):
+            parts: list[list[int]] = [[] for _ in range(prod(size))]
+            for cell, node in zip(cells.tolist(), row.tolist(), strict=True):
+                if cell >= 0:
+                    parts[cell].append(node)
+            flat += [self.tree("add", part, "0") for part in parts]
+        return np.array(flat, dtype=np.int64).reshape(*lead, *size)
+
     def natives(self) -> dict[str, Callable[..., Any]]:
         return {
             **MOVES,
@@ -153,4 +178,6 @@ class _Builder:
             "matmul": self.matmul,
             "outer": lambda x, y: self.elementwise("mul", x[:, None], y[None, :]),
             "cumsum": self.cumsum,
+            "windows": lambda x, **reach: MOVES["windows"](x, zero=self.constant("0"), **reach),
+            "fold": self.fold,
         }

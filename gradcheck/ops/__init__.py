@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gradcheck.ops import activations, arithmetic, arrays, functions, piecewise
+from gradcheck.ops import activations, arithmetic, arrays, functions, piecewise, windows
 from gradcheck.ops.op import Op
 
 OPS: dict[str, Op] = {
-    op.name: op for family in (arithmetic, functions, piecewise, activations, arrays) for op in family.OPS
+    op.name: op for family in (arithmetic, functions, piecewise, activations, arrays, windows) for op in family.OPS
 }
 
 FUNCTIONS: dict[str, Op] = {

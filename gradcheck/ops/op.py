@@ -40,11 +40,13 @@ class Op:
         moves: whether the rules only copy, move, add up or drop upstream gradients, so that they
             also say which elements are reached at all.
         internal: True for ops that only rules use.
+        functions: other ops of the same spec that its formulas may call; empty for built-in ops.
+        rule_shapes: for an op of a spec, functions that refuse rules of the wrong shape.
     """
 
     __slots__ = (
-        "aliases", "args", "defaults", "domain", "form", "forward", "internal",
-        "kink", "moves", "name", "params", "partials", "shape", "vjp",
+        "aliases", "args", "defaults", "domain", "form", "forward", "functions", "internal",
+        "kink", "moves", "name", "params", "partials", "rule_shapes", "shape", "vjp",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +81,13 @@ class Op:
         self.aliases = tuple(aliases.split())
         self.moves = moves
         self.internal = internal
+        self.functions: dict[str, Op] = {}
+        self.rule_shapes: tuple[Callable[..., None], ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name as people write it: that of an op defined in a spec carries a number behind a #."""
+        return self.name.partition("#")[0]
 
     @property
     def elementwise(self) -> bool:

@@ -161,3 +161,39 @@ def getitem(x: Shape, *, index: tuple[Any, ...]) -> Shape:
                 raise ValueError(f"index {part} is out of range: axis {k} of {show(x)} has length {x[k]}")
             k += 1
     return tuple(result)
+
+
+def reached(length: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> int:
+    """Return how many windows fit along an axis of `length`."""
+    return (length + sum(padding) - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def windows(
+    x: Shape, *, kernel: Shape, stride: Shape, padding: tuple[tuple[int, int], ...], dilation: Shape, edge: str
+) -> Shape:
+    """Replace the trailing axes by the windows' places, then by the places within a window."""
+    rank = len(kernel)
+    if len(x) < rank:
+        raise ValueError(f"windows over {rank} axes need as many; the operand is {show(x)}")
+    counts = tuple(map(reached, x[len(x) - rank :], kernel, stride, padding, dilation))
+    if min(counts) < 1:
+        raise ValueError(f"a window of {show(kernel)} does not fit into {show(x[len(x) - rank :])} with its padding")
+    return (*x[: len(x) - rank], *counts, *kernel)
+
+
+def fold(x: Shape, *, size: Shape, kernel: Shape, **_: Any) -> Shape:
+    """Undo `windows`: the trailing axes become `size`."""
+    return (*x[: len(x) - 2 * len(kernel)], *size)
+
+
+def select_index(x: Shape, *, axis: int, index: tuple[int, ...]) -> Shape:
+    """Replace one axis by the chosen positions."""
+    (k,) = axes(x, axis)
+    return (*x[:k], len(index), *x[k + 1 :])
+
+
+def lookup(x: Shape, i: Shape) -> Shape:
+    """One row of the table x for each element of i."""
+    if len(x) != 2:
+        raise ValueError(f"a table of rows has two axes, not {show(x)}")
+    return (*i, x[1])

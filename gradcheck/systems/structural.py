@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.ops.shapes import reached
 from gradcheck.systems.system import Function
 
 Array = Any
@@ -76,12 +77,88 @@ def tail(g: Array, y: Array, *, axis: int = 0) -> Array:
     return np.split(g, [np.shape(g)[axis] - np.shape(y)[axis]], axis=axis)[1]
 
 
+def _places(length: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int, edge: str) -> Array:
+    """Return which element each place of each window is: one row a window; -1 beyond the edge."""
+    first = np.arange(reached(length, kernel, stride, padding, dilation)) * stride - padding[0]
+    places = first[:, None] + np.arange(kernel) * dilation
+    inside = (places >= 0) & (places < length)
+    if edge == "zero":
+        return np.where(inside, places, -1)
+    rows = np.arange(len(places))
+    return np.where(inside, places, places[rows, inside.argmax(axis=1)][:, None])
+
+
+def _grid(x: Array, reach: dict[str, Any]) -> tuple[Array, ...]:
+    """Return index arrays that take the windows out of an array with `x`'s trailing axes."""
+    rank = len(reach["kernel"])
+    lengths = np.shape(x)[np.ndim(x) - rank :]
+    grid = []
+    for k, length in enumerate(lengths):
+        kernel, stride, padding, dilation = (reach[part][k] for part in ("kernel", "stride", "padding", "dilation"))
+        places = _places(length, kernel, stride, padding, dilation, reach["edge"])
+        shape = [1] * (2 * rank)
+        shape[k], shape[rank + k] = places.shape
+        grid.append(places.reshape(shape))
+    return tuple(grid)
+
+
+def windows(x: Array, *, zero: Any = 0, **reach: Any) -> Array:
+    """Take the windows out of the trailing axes; `zero` lies beyond the edge."""
+    x = np.asanyarray(x)
+    grid = _grid(x, reach)
+    lead = x.ndim - len(grid)
+    # One place more along each axis: index -1, beyond the edge.
+    padded: Array = np.full([*x.shape[:lead], *(n + 1 for n in x.shape[lead:])], zero, x.dtype)
+    inside: tuple[Any, ...] = (..., *[slice(0, -1)] * len(grid))
+    padded[inside] = x
+    return padded[(..., *grid)]
+
+
+def unwindow(g: Array, x: Array, **reach: Any) -> Array:
+    """Add what flows back from each place of each window to the element it was taken from."""
+    g, grid = np.asanyarray(g), _grid(x, reach)
+    shape, rank = np.shape(x), len(grid)
+    lead = len(shape) - rank
+    result: Array = np.zeros([*shape[:lead], *(n + 1 for n in shape[lead:])], dtype=g.dtype)
+    for place in np.ndindex(*reach["kernel"]):
+        here = [one[(..., *(k if one.shape[rank + a] > 1 else 0 for a, k in enumerate(place)))] for one in grid]
+        np.add.at(result, (..., *here), g[(..., *place)])
+    inside: tuple[Any, ...] = (..., *[slice(0, -1)] * rank)
+    return result[inside]
+
+
+def fold(x: Array, *, size: tuple[int, ...], **reach: Any) -> Array:
+    """Add up windows at the places they would be taken from: the transpose of `windows`."""
+    x = np.asanyarray(x)
+    lead = x.shape[: x.ndim - 2 * len(size)]
+    return unwindow(x, np.broadcast_to(0, (*lead, *size)), **reach)
+
+
+def unselect(g: Array, x: Array, *, axis: int, index: tuple[int, ...]) -> Array:
+    """Add what flows back from each chosen position to the position it was taken from."""
+    g = np.asanyarray(g)
+    result = np.zeros(np.shape(x), dtype=g.dtype)
+    np.add.at(np.moveaxis(result, axis, 0), list(index), np.moveaxis(g, axis, 0))
+    return result
+
+
+def unlookup(g: Array, x: Array, i: Array) -> Array:
+    """Add what flows back from each row that was looked up to its row of the table."""
+    g = np.asanyarray(g)
+    result = np.zeros(np.shape(x), dtype=g.dtype)
+    np.add.at(result, np.asarray(i), g)
+    return result
+
+
 MOVES: dict[str, Function] = {
     "transpose": np.transpose,
     "mT": lambda x: np.swapaxes(x, -1, -2),
     "reshape": np.reshape,
     "getitem": lambda x, index: np.asanyarray(x)[index],
     "concat": lambda x, y, axis=0: np.concatenate([x, y], axis),
+    "windows": windows,
+    "select_index": lambda x, axis, index: np.take(x, list(index), axis),
+    "lookup": lambda x, i: np.asanyarray(x)[np.asarray(i)],
     "count": count,
     "identity": lambda x: x,
 }
@@ -104,6 +181,10 @@ NATIVES: dict[str, Function] = {
     "head": head,
     "tail": tail,
     "put": put,
+    "fold": fold,
+    "unwindow": unwindow,
+    "unselect": unselect,
+    "unlookup": unlookup,
 }
 
 

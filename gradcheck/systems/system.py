@@ -17,6 +17,7 @@ from gradcheck.errors import Source
 from gradcheck.graph import INPUT, Graph, Params
 from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
+from gradcheck.ops.op import Op
 
 Function = Callable[..., Any]
 
@@ -91,7 +92,7 @@ class System:
                 text = (row.forward if self.stable else None) or row.form
                 if text is None:
                     raise NotImplementedError(f"{self.name} has no {op}")
-                found = self.compile([text], row.args, params, single=True)
+                found = self.compile([text], row.args, params, single=True, functions=row.functions)
             self._functions[key] = found
         return found
 
@@ -101,7 +102,7 @@ class System:
         found = self._rules.get(key)
         if found is None:
             row = OPS[op]
-            found = self._rules[key] = Rule(self, row.rules(ranks), row.args, params)
+            found = self._rules[key] = Rule(self, row.rules(ranks), row, params)
         return found
 
     def forward_loop(self, ops: Sequence[str]) -> Function | None:
@@ -125,12 +126,17 @@ class System:
         params: Params = (),
         *,
         single: bool = False,
+        functions: Mapping[str, Op] | None = None,
     ) -> Function:
         """Compile formulas over `names` to one function that returns a tuple of their values.
 
-        With `single`, there is one formula and its bare value is returned.
+        With `single`, there is one formula and its bare value is returned. `functions` are ops that
+        they may call beside the table's.
         """
-        graphs = [parse(Source(text, "rule"), names, static_names=dict(params), internal=True) for text in texts]
+        graphs = [
+            parse(Source(text, "rule"), names, static_names=dict(params), internal=True, functions=functions)
+            for text in texts
+        ]
         return self.compile_graphs(graphs, names, single=single)
 
     def compile_graphs(self, graphs: Sequence[Graph], names: Sequence[str], *, single: bool = False) -> Function:
@@ -154,21 +160,25 @@ class Rule:
         fast: the compiled function; it may raise where a formula has a pole.
     """
 
-    __slots__ = ("_args", "_params", "_slow", "_system", "fast", "texts")
+    __slots__ = ("_args", "_functions", "_params", "_slow", "_system", "fast", "texts")
 
-    def __init__(self, system: System, texts: Sequence[str], args: Sequence[str], params: Params = ()) -> None:
+    def __init__(self, system: System, texts: Sequence[str], row: Op, params: Params = ()) -> None:
         self._system = system
-        self._args = ("g", *args, "out")
+        self._args = ("g", *row.args, "out")
         self._params = params
+        self._functions = row.functions
         self._slow: list[Function] = []
         self.texts = tuple(texts)
-        self.fast = system.compile(texts, self._args, params)
+        self.fast = system.compile(texts, self._args, params, functions=row.functions)
 
     def careful(self, *values: Any) -> tuple[Any, ...]:
         """Apply each formula by itself, so that the pole of one leaves the others alone."""
         if not self._slow:
             careful = self._system.careful
-            self._slow = [careful.compile([t], self._args, self._params, single=True) for t in self.texts]
+            self._slow = [
+                careful.compile([t], self._args, self._params, single=True, functions=self._functions)
+                for t in self.texts
+            ]
         return tuple(_attempt(one, values, self._system.nan) for one in self._slow)
 
 

@@ -1,0 +1,48 @@
+"""Ops that look elements up: windows of a convolution or pooling, rows of a table, positions of an axis.
+
+They only move elements, so a convolution is `windows` and a matrix product, and max pooling is
+`windows` and a maximum. Layers use them; the language has no names for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gradcheck.ops import shapes
+from gradcheck.ops.op import REQUIRED, Op
+
+REACH: Mapping[str, Any] = {
+    "kernel": REQUIRED, "stride": REQUIRED, "padding": REQUIRED, "dilation": REQUIRED, "edge": "zero",
+}  # fmt: skip
+"""Which elements the windows reach: a tuple an axis; padding is a pair (before, after) an axis.
+
+Beyond the edge there are zeros, or with `edge="inside"` (max pooling, where nothing may come from
+outside) the window's first element inside once more.
+"""
+
+_ALL = "kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=edge"
+
+OPS = [
+    Op(
+        "windows", "x", vjp=(f"unwindow(g, x, {_ALL})",), params=REACH, shape=shapes.windows,
+        moves=True, internal=True,
+    ),
+    Op(
+        "fold", "x", vjp=(f"windows(g, {_ALL})",), params={"size": REQUIRED, **REACH},
+        shape=shapes.fold, moves=True, internal=True,
+    ),
+    Op(
+        "select_index", "x", vjp=("unselect(g, x, axis=axis, index=index)",),
+        params={"axis": REQUIRED, "index": REQUIRED}, shape=shapes.select_index, moves=True, internal=True,
+    ),
+    Op("lookup", "x i", vjp=("unlookup(g, x, i)", "0"), shape=shapes.lookup, moves=True, internal=True),
+    *(
+        Op(name, args, params=params, internal=True, shape=shapes.along)
+        for name, args, params in [
+            ("unwindow", "g x", REACH),
+            ("unselect", "g x", {"axis": REQUIRED, "index": REQUIRED}),
+            ("unlookup", "g x i", {}),
+        ]
+    ),
+]  # fmt: skip
