@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcheck import points
+from gradcheck.claims import read_claim
 from gradcheck.errors import DomainError, PointError, Source, UsageError, did_you_mean
-from gradcheck.graph import Graph
 from gradcheck.language.parser import parse
 from gradcheck.language.values import Value
 from gradcheck.shapes import infer
@@ -122,7 +121,7 @@ class Job:
         for point in given:
             points.check_names(self.graph, point)
         self.wrt = self._inputs()
-        self.claims = {name: Claim(self.graph, name, claim, named) for name, claim in claims.items()}
+        self.claims = {name: read_claim(self.graph, name, claim, named) for name, claim in claims.items()}
         for name, claim in self.claims.items():
             if name not in self.wrt:
                 hint = did_you_mean(name, self.wrt) or f"inputs that are checked: {', '.join(self.wrt)}"
@@ -216,38 +215,6 @@ class Job:
 
             place = ScalarPoint(self.graph, point)
         # Loaded only now: a point outside the domain must not wait for the engines.
-        from gradcheck.grading import Grading
+        from gradcheck.grading import Grading, Question
 
-        return Grading(self, place).check()
-
-
-class Claim:
-    """A gradient the user gives: a formula over the inputs and stages, or a number.
-
-    Attributes:
-        name: the input.
-        graph: the formula.
-        number: the text of a number; None for a formula.
-        special: NaN or an infinity, which the language has no word for; else None.
-    """
-
-    def __init__(self, graph: Graph, name: str, claim: str | float, named: Iterable[str]) -> None:
-        self.name = name
-        text = claim if isinstance(claim, str) else repr(float(claim))
-        self.special = float(text) if _SPECIAL.fullmatch(text) and text not in graph.inputs else None
-        self.source = Source(text if self.special is None else "0", f"--claim {name}")
-        self.graph = parse(self.source, {*graph.inputs, *graph.stages, *named})
-        for other, node in self.graph.inputs.items():
-            if other not in graph.inputs and other not in graph.stages:
-                known = [*graph.inputs, *graph.stages]
-                hint = did_you_mean(other, known) or f"a claim may use {', '.join(known)}"
-                raise PointError(f"the expression has no variable `{other}`", self.source, self.graph.span(node), hint)
-        number = _NUMBER.fullmatch(text)
-        self.number = number[1] + number[2] if number else None
-        if self.number is not None and not isinstance(claim, str):
-            # A float from a program means all of its digits.
-            self.number = f"{float(claim):.17e}"
-
-
-_SPECIAL = re.compile(r"\s*[+-]?(?:nan|inf|infinity)\s*", re.IGNORECASE)
-_NUMBER = re.compile(r"\s*([+-]?)\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*")
+        return Grading(Question(self.settings, self.wrt, self.claims), place).check()

@@ -36,6 +36,15 @@ ULP = 2.0**-52
 LAST_DIGITS = 8
 """Units in the last place of a float64 that are granted to what a user computed in float64."""
 
+DATA_DIGITS = 1e-12
+"""Relative rounding granted to numbers that were computed elsewhere in float64, term by term."""
+
+ZERO = 1e-300
+"""Below this an expected number is zero."""
+
+SAID = 20
+"""Wrong numbers of one tensor for which a reason is given."""
+
 FEW, MANY = 3, 15
 """Digits from which a typed number says something, and from which it says enough."""
 
@@ -262,3 +271,48 @@ def exit_code(words: list[str], strict: bool = False) -> int:
     if INCONCLUSIVE in words:
         return 4
     return 0 if any(w != NOT_EXERCISED for w in words) else 5
+
+
+def expected(found: float, wanted: float, rtol: float | None, text: str | None, scale: float = 0.0) -> bool:
+    """Return whether a computed number is the one that was expected.
+
+    Args:
+        found: the computed number.
+        wanted: the expected number.
+        rtol: relative tolerance, if one was given.
+        text: how the expected number was written: it is right to the digits written, a whole number
+            to float64's rounding; None for a number from a file.
+        scale: the largest number of the same tensor: rounding is relative to it.
+    """
+    if not math.isfinite(found):
+        return False
+    allowed = DATA_DIGITS * max(abs(found), abs(wanted), scale)
+    if rtol is not None:
+        allowed = rtol * abs(wanted)
+    elif text is not None:
+        digits, last = _precision(text)
+        if digits:
+            allowed = max(allowed, 0.500001 * last)
+    return abs(found - wanted) <= max(allowed, ZERO)
+
+
+def claimed(typed: Any, backprop: Any, words: Any, bound: Any) -> tuple[Any, dict[int, str]]:
+    """Grade a hand-derived gradient, computed in float64, by numbers that have been checked.
+
+    Args:
+        typed: the claim's numbers, a flat array of float64.
+        backprop: backprop's gradient, likewise.
+        words: the verdicts on backprop's numbers, as places in SEVERITY.
+        bound: the error bound of the finite differences.
+
+    Returns:
+        the verdicts on the claim, and reasons for numbers that are wrong.
+    """
+    import numpy as np
+
+    bar = np.where(np.isfinite(bound), bound, 0.0) + DATA_DIGITS * np.abs(backprop)
+    with np.errstate(all="ignore"):
+        wrong = ~(np.abs(typed - backprop) <= bar)
+    graded = np.where(wrong, SEVERITY.index(DISAGREE), words).astype(np.uint8)
+    places = np.flatnonzero(wrong)[:SAID]
+    return graded, {int(k): how_wrong(float(typed[k]), float(backprop[k])) for k in places}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gradcheck import compare, points
 from gradcheck.blame import Blame, worn
@@ -17,7 +17,8 @@ from gradcheck.results import Check, Gradient
 from gradcheck.systems.numbers import to_float
 
 if TYPE_CHECKING:
-    from gradcheck.checking import Claim, Job
+    from gradcheck.checking import Settings
+    from gradcheck.claims import Claim
     from gradcheck.graph import Graph
 
 
@@ -62,10 +63,24 @@ class Place(Protocol):
         """Return the claimed gradient's elements, in float64 and in high precision."""
 
 
+class Question(NamedTuple):
+    """What is asked at a point.
+
+    Attributes:
+        settings: the engines, among other things.
+        wrt: the inputs to check.
+        claims: gradients that the user gave, by input.
+    """
+
+    settings: Settings
+    wrt: Sequence[str]
+    claims: Mapping[str, Claim]
+
+
 class Grading:
     """The verdicts at one point."""
 
-    def __init__(self, job: Job, place: Place) -> None:
+    def __init__(self, job: Question, place: Place) -> None:
         self.job = job
         self.place = place
         also = {op for claim in job.claims.values() for op in claim.graph.ops}
@@ -118,7 +133,7 @@ class Grading:
         if word is not None:
             bad = blame.culprit
             span = graph.span(graph.output if bad is None else bad)
-            which = "" if bad is None else f", because of {graph.ops[bad]}"
+            which = "" if bad is None else f", because of {graph.ops[bad].partition('#')[0]}"
             raise DomainError(
                 f"the slope with respect to `{called}` is {word} here{which}", graph.source, span,
                 "choose another point, or leave this input out with --wrt",

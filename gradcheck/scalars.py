@@ -9,7 +9,7 @@ from gradcheck.engines.backprop import backprop
 from gradcheck.graph import Graph, evaluate
 
 if TYPE_CHECKING:
-    from gradcheck.checking import Claim
+    from gradcheck.claims import Claim
     from gradcheck.exact import Exact
 
 
@@ -29,11 +29,13 @@ class ScalarPoint:
 
     def gradients(self) -> list[Any]:
         """Backprop's float64 gradient of each node."""
-        return backprop(self.graph, self.forward.system, self.values, 1.0)
+        self.rough = backprop(self.graph, self.forward.system, self.values, 1.0)
+        return self.rough
 
     def exact_gradients(self, exact: Exact) -> list[Any]:
         """The same rules in the precision of `exact`."""
-        return exact.backprop()
+        self.sharp = exact.backprop()
+        return self.sharp
 
     def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
         """Return (index, node of the scalar graph, value) for each element of an input."""
@@ -46,11 +48,12 @@ class ScalarPoint:
 
     def claim(self, claim: Claim, exact: Exact) -> tuple[list[float], list[Any]]:
         """Return the claimed gradient's elements, in float64 and in high precision."""
-        nodes = {**self.graph.inputs, **self.graph.stages}
-        used = claim.graph.inputs
-        values, _ = evaluate(claim.graph, self.forward.system, {n: self.values[nodes[n]] for n in used})
+        rough_values = {n: (self.rough[k] or 0.0) if up else self.values[k] for n, (k, up) in claim.uses.items()}
+        values, _ = evaluate(claim.graph, self.forward.system, rough_values)
         rough = float(values[claim.graph.output])
-        sharp, _ = evaluate(claim.graph, exact.system, {n: _known(exact, nodes[n]) for n in used})
+        zero = exact.system.literal("0")
+        sharp_values = {n: (self.sharp[k] or zero) if up else _known(exact, k) for n, (k, up) in claim.uses.items()}
+        sharp, _ = evaluate(claim.graph, exact.system, sharp_values)
         return [rough], [sharp[claim.graph.output]]
 
 

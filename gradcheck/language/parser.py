@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
 from gradcheck.errors import LanguageError, Source, did_you_mean
@@ -39,6 +39,7 @@ from gradcheck.language.tokens import (
     TOKEN,
 )  # fmt: skip
 from gradcheck.ops import FUNCTIONS, OPS, REDUCTIONS, VARIADIC
+from gradcheck.ops.op import Op
 
 BRACKET = 0
 """Precedence of an open bracket: no operator reduces past it."""
@@ -53,6 +54,8 @@ def parse(
     *,
     static_names: Mapping[str, Any] | None = None,
     internal: bool = False,
+    functions: Mapping[str, Op] | None = None,
+    dotted: Callable[[str], bool] | None = None,
 ) -> Graph:
     """Parse `source` to a graph.
 
@@ -61,21 +64,31 @@ def parse(
         variables: names that are variables even where a constant has the same name (e, pi).
         static_names: values of names inside static arguments (`axis=axis` in an op's rule).
         internal: whether ops meant for rules alone may be called.
+        functions: ops that can be called beside those of the language, by name.
+        dotted: says of a name with dots (`fc1.weight`) whether it is one variable; without it
+            there are no such names.
 
     Raises:
         LanguageError: with the place and what was expected there.
     """
-    return _Parser(source, variables, static_names or {}, internal).program()
+    known = OPS | FUNCTIONS if internal else FUNCTIONS
+    reader = _Parser(source, variables, static_names or {}, {**known, **functions} if functions else known)
+    reader.dotted = dotted
+    return reader.program()
 
 
 class _Parser:
-    def __init__(self, source: Source, variables: Collection[str], names: Mapping[str, Any], internal: bool) -> None:
+    dotted: Callable[[str], bool] | None = None
+
+    def __init__(
+        self, source: Source, variables: Collection[str], names: Mapping[str, Any], functions: Mapping[str, Op]
+    ) -> None:
         self.source = source
         self.text = source.text
         self.graph = Graph(source)
         self.variables = variables
         self.static_names = names
-        self.functions = OPS | FUNCTIONS if internal else FUNCTIONS
+        self.functions = functions
         self.literals: dict[str, int] = {}
         self.nodes: list[int] = []
         self.starts: list[int] = []
@@ -158,8 +171,8 @@ class _Parser:
                     word, (start, pos) = match[kind], match.span(kind)
                     if kind == NAME:
                         node = known.get(word, NONE)
-                        if node < 0:
-                            node = self.name(word, start, pos)
+                        if node < 0 or (self.dotted is not None and text.startswith(".", pos)):
+                            node, pos = self.longest_name(word, start, pos)
                     else:
                         node = literals.get(word, NONE)
                         if node < 0:
@@ -254,7 +267,7 @@ class _Parser:
         if word in self.graph.inputs or word in self.graph.stages or len(word) == 1:
             hint: str | None = f"for a product write {word}*(…)"
         else:
-            hint = did_you_mean(word, FUNCTIONS)
+            hint = did_you_mean(word, {name for name, op in self.functions.items() if not op.internal})
         self.fail(f"unknown function `{word}`", start, end, hint)
 
     def number(self, word: str, start: int, end: int) -> int:
@@ -269,6 +282,18 @@ class _Parser:
                 self.fail("this number is too small for float64", start, end, "the limit is about 5e-324")
             node = self.literals[word] = self.graph.constant(word, (start, end, start))
         return node
+
+    def longest_name(self, word: str, start: int, end: int) -> tuple[int, int]:
+        """Return the node of the name at `start`, with as many dotted parts as belong to it, and its end."""
+        if self.dotted is not None and (match := _DOTTED.match(self.text, start)):
+            parts = match[0].split(".")
+            for count in range(len(parts), 1, -1):
+                whole = ".".join(parts[:count])
+                if self.dotted(whole) and not _CALLED.match(self.text, start + len(whole)):
+                    end = start + len(whole)
+                    node = self.graph.stages.get(whole)
+                    return self.graph.input(whole, (start, end, start)) if node is None else node, end
+        return self.name(word, start, end), end
 
     def name(self, word: str, start: int, end: int) -> int:
         graph = self.graph
@@ -453,5 +478,8 @@ def _reducer(graph: Graph, pending: list[tuple[int, Any, int]], nodes: list[int]
 
     return reduce
 
+
+_DOTTED = re.compile(r"\w+(?:\.\w+)+")
+_CALLED = re.compile(r"[ \t]*\(")
 
 _COMPARISONS = frozenset(op for op, precedence in BINARY.values() if precedence == COMPARISON)
