@@ -7,10 +7,14 @@ same message in its own way, and so that a test can assert the place and not onl
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 WINDOW = 72
 """Columns of source shown around a caret: one line of an 80-column terminal."""
+
+SHOWN = 50
+"""Problems of one file that are shown."""
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
@@ -27,24 +31,35 @@ def visible(text: str) -> str:
 class Source:
     """A piece of user text and the name it is shown under (`expression`, `--at`, …)."""
 
-    __slots__ = ("name", "text")
+    __slots__ = ("_known", "name", "text")
 
     def __init__(self, text: str, name: str = "expression") -> None:
         self.text = text
         self.name = name
+        self._known = (0, 0)
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return the line and column of `offset`, both counted from 1."""
-        before = self.text.count("\n", 0, offset)
+        # Counting goes on from the place asked for last, so that many places in a large file,
+        # asked for in order, cost one pass over it.
+        place, before = self._known
+        if offset >= place:
+            before += self.text.count("\n", place, offset)
+        else:
+            before -= self.text.count("\n", offset, place)
+        self._known = (offset, before)
         return before + 1, offset - (self.text.rfind("\n", 0, offset) + 1) + 1
 
     def excerpt(self, span: tuple[int, int]) -> str:
         """Return the source line that holds `span`, with carets under it."""
         line, column = self.position(span[0])
         begin = span[0] - (column - 1)
-        end = self.text.find("\n", begin)
-        end = len(self.text) if end < 0 else end
         left = begin if column <= WINDOW - 12 else span[0] - WINDOW // 2
+        # No line is searched beyond the window: one line may be a whole file.
+        end = self.text.find("\n", span[0], left + WINDOW + 1)
+        end = len(self.text) if end < 0 else end
+        if end > span[0] and self.text[end - 1 : end + 1] == "\r\n":
+            end -= 1
         right = min(end, left + WINDOW)
         stop = min(max(span[0] + 1, span[1]), max(right, span[0]))
         head = ("…" if left > begin else "") + visible(self.text[left : span[0]].replace("\t", " "))
@@ -110,6 +125,48 @@ class GradcheckError(Exception):
         return self.render()
 
 
+class SpecErrors(GradcheckError):  # noqa: N818 (it holds several)
+    """All problems of a run at once.
+
+    Attributes:
+        problems: the problems, by file and position; those without a place come first.
+    """
+
+    def __init__(self, problems: Iterable[GradcheckError]) -> None:
+        flat: list[GradcheckError] = []
+        for problem in problems:
+            flat += problem.problems if isinstance(problem, SpecErrors) else [problem]
+        self.problems: list[GradcheckError] = sorted(flat, key=_place)
+        files = {problem.source.name for problem in flat if problem.source is not None}
+        count = f"{len(flat)} error" + "s" * (len(flat) != 1)
+        within = f" in {len(files)} file" + "s" * (len(files) != 1)
+        super().__init__(count + within * bool(files))
+
+    def render(self) -> str:
+        """Return every problem as its own `render` shows it, at most `SHOWN` a file, and how many there are."""
+        blocks: list[str] = []
+        shown: Counter[str] = Counter()
+        totals = Counter(_place(problem)[0] for problem in self.problems)
+        for problem in self.problems:
+            name = _place(problem)[0]
+            shown[name] += 1
+            if shown[name] <= SHOWN:
+                blocks.append(problem.render())
+            if shown[name] == totals[name] > SHOWN:
+                blocks.append(f"{visible(name) or 'errors'}: … and {totals[name] - SHOWN} more")
+        if len(self.problems) != 1:
+            blocks.append(self.message)
+        return "\n\n".join(blocks)
+
+
+def _place(problem: GradcheckError) -> tuple[str, tuple[int, int]]:
+    return problem.source.name if problem.source else "", problem.span or (0, 0)
+
+
+class SpecError(GradcheckError):
+    """The file is not a valid spec."""
+
+
 class LanguageError(GradcheckError):
     """The text is not an expression of the language."""
 
@@ -132,3 +189,9 @@ class SizeError(GradcheckError):
 
 class UsageError(GradcheckError):
     """Options contradict each other or name something that is not there."""
+
+
+class NothingFound(GradcheckError):  # noqa: N818 (nothing is wrong)
+    """There is nothing to check: a run that checked nothing is never a success."""
+
+    exit_code = 5

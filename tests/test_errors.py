@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+import time
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import FORBIDDEN, cases, run
 
-from gradcheck.errors import GradcheckError, Source, visible
+from gradcheck.errors import SHOWN, GradcheckError, Source, SpecError, SpecErrors, visible
 from gradcheck.language.parser import parse
 from gradcheck.language.values import parse_points
 
@@ -135,3 +137,67 @@ def test_errors_of_python_callers_say_the_same() -> None:
         parse_points(Source("x=1,,", "--at"))
     assert str(caught.value) == caught.value.render()
     assert caught.value.exit_code == 2
+
+
+def test_places_may_be_asked_for_in_any_order() -> None:
+    text = "ab\n\ncde\r\nf"
+    source = Source(text)
+    expected = [(text[:k].count("\n") + 1, k - text[:k].rfind("\n")) for k in range(len(text) + 1)]
+    rng = random.Random(0)
+    for k in [rng.randrange(len(text) + 1) for _ in range(200)]:
+        assert source.position(k) == expected[k]
+
+
+def test_the_end_of_a_line_is_not_shown() -> None:
+    for text in ("ab cd\r\nef", "ab cd\nef"):
+        assert Source(text).excerpt((3, 5)) == "  1 | ab cd\n    |    ^^"
+
+
+def test_a_line_as_long_as_the_window_is_whole() -> None:
+    assert Source("x" * 72 + "\ny").excerpt((0, 1)).split("\n")[0] == "  1 | " + "x" * 72
+    assert Source("x" * 73 + "\ny").excerpt((0, 1)).split("\n")[0] == "  1 | " + "x" * 72 + "…"
+
+
+def test_all_problems_at_once() -> None:
+    one, two = Source("a: 1\nb: 2\n", "nets/b.yaml"), Source("c: 3\n", "nets/a.yaml")
+    problems = [
+        SpecError("second", one, (5, 6), "a hint"),
+        SpecErrors([SpecError("first", one, (0, 1)), SpecError("other file", two, (3, 4))]),
+        SpecError("no place"),
+    ]
+    error = SpecErrors(problems)
+    assert [problem.message for problem in error.problems] == ["no place", "other file", "first", "second"]
+    assert error.exit_code == 2
+    assert str(error) == (
+        "error: no place\n\n"
+        "nets/a.yaml:1:4: error: other file\n  1 | c: 3\n    |    ^\n\n"
+        "nets/b.yaml:1:1: error: first\n  1 | a: 1\n    | ^\n\n"
+        "nets/b.yaml:2:1: error: second\n  2 | b: 2\n    | ^\n  hint: a hint\n\n"
+        "4 errors in 2 files"
+    )
+
+
+def test_one_problem_is_shown_alone() -> None:
+    problem = SpecError("first", Source("a: 1", "n.yaml"), (0, 1))
+    assert SpecErrors([problem]).render() == problem.render()
+
+
+def test_many_problems_of_one_file_are_cut_short() -> None:
+    many, few = Source("x\n" * 400, "a.yaml"), Source("y", "b.yaml")
+    problems = [SpecError(f"number {k}", many, (2 * k, 2 * k + 1)) for k in range(400)]
+    shown = SpecErrors([SpecError("last", few, (0, 1)), *reversed(problems)]).render().split("\n\n")
+    assert len(shown) == SHOWN + 3
+    assert shown[SHOWN - 1].startswith(f"a.yaml:{SHOWN}:1: error: number {SHOWN - 1}\n")
+    assert shown[SHOWN] == f"a.yaml: … and {400 - SHOWN} more"
+    assert shown[SHOWN + 1].startswith("b.yaml:1:1: error: last")
+    assert shown[-1] == "401 errors in 2 files"
+    assert "more" not in SpecErrors(problems[:SHOWN]).render()
+
+
+def test_problems_in_large_files_are_shown_quickly() -> None:
+    for line in ("x = 1\n", "x = 1 "):
+        source = Source(line * 5_000_000, "large.yaml")
+        problems = [SpecError("wrong", source, (30_000 * k, 30_000 * k + 1)) for k in range(1000)]
+        begin = time.perf_counter()
+        assert SpecErrors(problems).render().count("wrong") == SHOWN
+        assert time.perf_counter() - begin < 1

@@ -1,0 +1,1 @@
+"""Networks: specs read with their positions, and a table of layers named as in torch."""

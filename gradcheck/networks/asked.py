@@ -1,0 +1,151 @@
+"""What is asked of a network: its output, what is checked, hand-derived gradients, expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from gradcheck.claims import Claim, quantity
+from gradcheck.errors import ShapeError, SpecError, did_you_mean
+from gradcheck.networks.names import Names, Unknown
+from gradcheck.networks.network import BUFFER, INPUT, PARAMETER, Network
+from gradcheck.networks.records import Ref
+from gradcheck.networks.scope import Formula
+from gradcheck.ops.shapes import show
+from gradcheck.shapes import infer
+
+
+def settle(b: Names, network: Network) -> None:
+    """Settle everything that a spec asks of its network; mistakes go to the builder's `problems`."""
+    spec = b.spec
+    b.attempt(_outputs, b)
+    _unused_parameters(b)
+    b.attempt(_select, b, network)
+    for target, (ref, scalar) in spec.backward.items():
+        b.attempt(_claim, b, network, target, ref, scalar)
+    for fact in spec.expected:
+        b.attempt(_fact, b, fact)
+    network.expected = spec.expected
+
+
+def _outputs(b: Names) -> None:
+    """Settle which node is the output.
+
+    Raises:
+        SpecError: if that is not clear.
+    """
+    ref = b.spec.output
+    if ref is None:
+        last = "loss" if b.spec.loss else b.spec.last or b.sink()
+        if last is None:
+            first = next(iter(b.spec.steps.values()), None)
+            if first is None or any(node is None for node in b.found.values()):
+                return
+            raise b.spec.node.items["gradcheck"][0].error(
+                "it is not clear which node is the output", "add loss:, or output: and the name of a node"
+            )
+        ref = Ref(last, b.spec.node)
+    b.graph.output = b.resolve(ref)
+    if b.graph.left[b.graph.output] < 0:
+        raise ref.place.error(f"the output `{ref.name}` is an input: there is nothing to differentiate")
+
+
+def _unused_parameters(b: Names) -> None:
+    """Report parameters that are given and belong to nothing."""
+    broken = [name for name, node in b.found.items() if node is None]
+    for name, ref in b.spec.params.items():
+        if name in b.owners or name in b.tensors or any(name.startswith(f"{b}.") for b in broken) or broken:
+            continue
+        known = [*b.owners, *(n for n, t in b.tensors.items() if t.kind == PARAMETER)]
+        hint = did_you_mean(name, known) or f"there are {', '.join(dict.fromkeys(known)) or 'none'}"
+        b.problems.append(_key(b, "params", name, ref).error(f"no layer has a parameter `{name}`", hint[:300]))
+
+
+def _key(b: Names, section: str, name: str, ref: Ref) -> Any:
+    """Return the place of a key, for a message about it."""
+    node = b.spec.node.items[section][1]
+    items = getattr(node, "items", {})
+    return items[name][0] if name in items else ref.place
+
+
+def _select(b: Names, network: Network) -> None:
+    """Settle which tensors are checked.
+
+    Raises:
+        SpecError: for a pattern that fits nothing.
+    """
+    able = [n for n, t in b.tensors.items() if t.kind in (PARAMETER, INPUT, BUFFER) and ":" not in n]
+    able = [n for n in able if n not in b.spec.inputs or not b.spec.inputs[n].discrete]
+    if b.spec.wrt is None:
+        network.wrt = [n for n in able if b.tensors[n].kind != BUFFER and n not in b.as_data]
+        return
+    broken = any(node is None for node in b.found.values())
+    for ref in b.spec.wrt:
+        # Running statistics are not trained: a pattern passes over them, their own name does not.
+        fitting = [n for n in able if n == ref.name or (fnmatchcase(n, ref.name) and b.tensors[n].kind != BUFFER)]
+        if not fitting and not broken:
+            hint = did_you_mean(ref.name, able) or f"there are {', '.join(able)}"
+            raise ref.place.error(f"`{ref.name}` names nothing that can be checked", hint[:300])
+        network.wrt += [name for name in fitting if name not in network.wrt]
+
+
+def _claim(b: Names, network: Network, target: str, ref: Ref, scalar: Any) -> None:
+    """Read a hand-derived gradient.
+
+    Raises:
+        SpecError, LanguageError: with the place.
+    """
+    upstream = [f"d_{name}" for name in (*b.graph.inputs, *b.graph.stages)]
+    formula = Formula(scalar, b.spec, b.ops, [*b.tensors, *upstream, *(f"d_{n}" for n in b.found)])
+    hint: str | None
+    if target not in b.tensors or target not in network.wrt:
+        if any(node is None for node in b.found.values()):
+            raise Unknown
+        hint = did_you_mean(target, network.wrt) or f"what is checked: {', '.join(network.wrt)}"
+        raise ref.place.error(f"`{target}` is not among what is checked", hint[:300])
+    uses = {}
+    for name, node in formula.graph.inputs.items():
+        found = quantity(b.graph, name)
+        if found is None:
+            plain = name.removeprefix("d_")
+            if b.found.get(plain, 0) is None:
+                raise Unknown
+            known = [*b.graph.inputs, *b.graph.stages, *upstream]
+            hint = did_you_mean(name, [k for k in known if ":" not in k])
+            raise SpecError(f"there is no `{name}`", scalar.source, scalar.inner(*formula.graph.span(node)), hint)
+        uses[name] = found
+    shapes = {name: b.shapes[node] for name, (node, _) in uses.items()}
+    wanted = b.tensors[target].shape
+    try:
+        shape = infer(formula.graph, shapes)[formula.graph.output]
+    except ShapeError as error:
+        span = scalar.inner(*error.span) if error.span else scalar.span
+        raise ShapeError(error.message, scalar.source, span, error.hint) from None
+    if shape not in (wanted, ()):
+        raise scalar.error(f"the formula for `{target}` gives {show(shape)}, but `{target}` is {show(wanted)}")
+    network.claims[target] = Claim(target, scalar.source, formula.graph, uses)
+
+
+def _fact(b: Names, fact: Any) -> None:
+    """Check that an expected value is about something, in its shape.
+
+    Raises:
+        SpecError: otherwise.
+    """
+    if any(node is None for node in b.found.values()):
+        return
+    if fact.what == "grads":
+        names: Mapping[str, Any] = {n: t for n, t in b.tensors.items() if ":" not in n}
+    else:
+        names = b.graph.stages if fact.what == "outputs" else {"": 0}
+    if fact.name not in names:
+        hint = did_you_mean(fact.name, names) or f"there are {', '.join(names)}"
+        raise fact.place.error(f"there is no `{fact.name}` to expect anything of", hint[:300])
+    node = b.graph.output if fact.what == "loss" else None
+    if node is None:
+        node = b.graph.inputs[fact.name] if fact.what == "grads" else b.graph.stages[fact.name]
+    shape = () if fact.what == "loss" else b.shapes[node]
+    if fact.data.shape != shape:
+        called = f"`{fact.name}`" if fact.name else "the loss"
+        raise fact.place.error(f"this is {show(fact.data.shape)}, but {called} is {show(shape)}")

@@ -1,0 +1,108 @@
+"""The order in which a spec's nodes can be computed, from the names they use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from gradcheck.errors import GradcheckError, LanguageError, Source
+from gradcheck.graph import Graph
+from gradcheck.language.parser import parse
+from gradcheck.networks.records import Ref, Spec, Step
+from gradcheck.networks.tree import Scalar
+from gradcheck.ops.op import Op
+
+Span = tuple[int, int, int]
+
+
+class Formula:
+    """An expression in a spec, parsed; its places are those of the file.
+
+    Attributes:
+        scalar: its text.
+        graph: the parsed graph.
+    """
+
+    def __init__(self, scalar: Scalar, spec: Spec, functions: Mapping[str, Op], more: Sequence[str] = ()) -> None:
+        self.scalar = scalar
+        known = {*spec.inputs, *spec.steps, *spec.params, *more}
+        heads = known | {step.prefix for step in spec.steps.values()}
+        heads |= {name.partition(".")[0] for name in heads}
+
+        def dotted(name: str) -> bool:
+            return name in known or (name.partition(".")[0] in heads and name.rpartition(".")[2] not in ("T", "mT"))
+
+        try:
+            self.graph: Graph = parse(Source(scalar.text, "formula"), known, functions=functions, dotted=dotted)
+        except LanguageError as error:
+            raise moved(error, scalar) from None
+
+    def place(self, node: int) -> Span:
+        """Return where a node of the formula stands in the file."""
+        start, end = self.scalar.inner(*self.graph.span(node))
+        return start, end, self.scalar.inner(self.graph.at[node], self.graph.at[node] + 1)[0]
+
+    def refs(self) -> list[Ref]:
+        """Return the names it uses."""
+        return [Ref(name, self.scalar) for name in self.graph.inputs]
+
+
+def moved(error: GradcheckError, scalar: Scalar) -> LanguageError:
+    """Return an error inside a formula with its place in the file."""
+    span = scalar.span if error.span is None else scalar.inner(*error.span)
+    return LanguageError(error.message, scalar.source, span, error.hint)
+
+
+def base(name: str, steps: Mapping[str, Step], prefixes: Mapping[str, str]) -> str | None:
+    """Return the node that a name needs: the node itself, or the one that owns the parameter."""
+    while name:
+        if name in steps:
+            return name
+        if name in prefixes:
+            return prefixes[name]
+        name = name.rpartition(".")[0]
+    return None
+
+
+def ordered(spec: Spec, needs: Callable[[Step], Sequence[str]], problems: list[GradcheckError]) -> list[Step]:
+    """Return the nodes in an order in which each comes after what it needs.
+
+    Nodes on a cycle are left out; the cycle is reported, spelled out.
+    """
+    steps = dict(spec.steps)
+    prefixes: dict[str, str] = {}
+    for one in spec.steps.values():
+        prefixes.setdefault(one.prefix or one.name, one.name)
+    edges = {
+        name: [b for n in needs(one) if (b := base(n, steps, prefixes)) is not None] for name, one in steps.items()
+    }
+    done: dict[str, bool] = {}
+    order: list[Step] = []
+    for first in steps:
+        path: list[str] = []
+        active: set[str] = set()
+        stack = [(first, False)]
+        while stack:
+            name, left = stack.pop()
+            if left:
+                active.discard(path.pop())
+                if name not in done:
+                    done[name] = True
+                    order.append(steps[name])
+                continue
+            if name in done:
+                continue
+            if name in active:
+                _report(path[path.index(name) :], steps, problems)
+                done.update(dict.fromkeys(path[path.index(name) :], False))
+                continue
+            path.append(name)
+            active.add(name)
+            stack.append((name, True))
+            stack.extend((needed, False) for needed in reversed(edges[name]))
+    return order
+
+
+def _report(cycle: list[str], steps: Mapping[str, Step], problems: list[GradcheckError]) -> None:
+    chain = " → ".join(f"`{name}`" for name in [*cycle, cycle[0]])
+    first = steps[cycle[0]].node
+    problems.append(first.error(f"these nodes need each other: {chain}", "unroll a loop in time, one node a step"))
