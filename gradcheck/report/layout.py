@@ -10,22 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradcheck.compare import AGREE, DISAGREE, SEVERITY
-from gradcheck.errors import display_width, visible
+from gradcheck.errors import visible
 from gradcheck.ops.shapes import show
+from gradcheck.report.text import Line, Segment, aligned, fold, number, plural, width_of
 from gradcheck.results import Check, Gradient, Report
-
-Segment = tuple[str, str]
-"""Text and its style: a verdict's name, `head`, `dim`, `value`, or nothing."""
-
-Line = list[Segment]
 
 TITLES = {"backprop": "backprop", "symbolic": "SymPy", "finite_difference": "finite difference"}
 
 EVERY = 24
 """Numbers up to which each gets a row; beyond, each input shows its worst."""
-
-LONGEST = 60
-"""Characters of an expression that may stand in one line without a blank."""
 
 
 def lines(report: Report, width: int, replay: Sequence[str] = (), plus_minus: str = "±") -> list[Line]:
@@ -39,31 +32,31 @@ def lines(report: Report, width: int, replay: Sequence[str] = (), plus_minus: st
     """
     result: list[Line] = []
     if replay:
-        chosen = _plural(len(report.checks), "point")
+        chosen = plural(len(report.checks), "point")
         result += [[(f"{chosen} chosen inside the domain, seed {report.seed}", "dim")], []]
     for k, check in enumerate(report.checks):
         result += _check(report, check, width, plus_minus)
         if replay:
             result.append([(f"  replay: {visible(replay[k])}", "dim")])
         result.append([])
-    return [*result, *_fold([(_summary(report), report.verdict)], width, 0)]
+    return [*result, *fold([(_summary(report), report.verdict)], width, 0)]
 
 
 def _check(report: Report, check: Check, width: int, plus_minus: str) -> list[Line]:
-    result = _fold(_title(check), width, 4)
+    result = fold(_title(check), width, 4)
     if check.shape:
         note = f"the output is {show(check.shape)}: this is the gradient of the sum of its elements"
-        result += _fold([(f"  {note}", "dim")], width, 2)
+        result += fold([(f"  {note}", "dim")], width, 2)
     for name, value, gradient in check.stages:
         text = f"  {visible(name)} = {number(value)}    d/d{visible(name)} = {number(gradient)}"
         result.append([(text, "dim")])
     rows = _chosen(check)
     forms = not any(g.index for g in rows) and any(g.formula for g in rows)
     wide = _grid(report, rows, forms, plus_minus) if rows else []
-    if forms and _width(wide) > width:
+    if forms and width_of(wide) > width:
         wide = _grid(report, rows, False, plus_minus)
         forms = False
-    if _width(wide) <= width:
+    if width_of(wide) <= width:
         result += wide
     else:
         for row in rows:
@@ -71,12 +64,12 @@ def _check(report: Report, check: Check, width: int, plus_minus: str) -> list[Li
     if not forms:
         for g in rows:
             if g.formula is not None:
-                result += _fold([(f"  d/d{visible(g.name)} = {visible(g.formula)}", "")], width, 6)
+                result += fold([(f"  d/d{visible(g.name)} = {visible(g.formula)}", "")], width, 6)
     result += _counts(check, rows)
     for g in sorted(rows, key=lambda g: -SEVERITY.index(g.verdict)):
         if g.reason:
             line = [(f"  {visible(g.name)}: ", ""), (g.verdict, g.verdict), (f": {visible(g.reason)}", "")]
-            result += _fold(line, width, 6)
+            result += fold(line, width, 6)
     return result
 
 
@@ -124,7 +117,7 @@ def _counts(check: Check, rows: list[Gradient]) -> list[Line]:
             result.append([(f"  {visible(name)}: {len(words):,} numbers: {counts}", "dim")])
     hidden = len(inputs) - len({g.input for g in rows})
     if hidden > 0:
-        result.append([(f"  and {_plural(hidden, 'input')} more, no worse; -o json lists all", "dim")])
+        result.append([(f"  and {plural(hidden, 'input')} more, no worse; -o json lists all", "dim")])
     return result
 
 
@@ -153,25 +146,7 @@ def _grid(report: Report, rows: list[Gradient], forms: bool, plus_minus: str) ->
         table[0].append(("closed form", "dim"))
         for cells, g in zip(table[1:], rows, strict=True):
             cells.append((visible(g.formula or ""), ""))
-    widths = [max(display_width(row[k][0]) for row in table) for k in range(len(table[0]))]
-    words = {0, len(_headings(report)) - 1, len(_headings(report))}
-    result: list[Line] = []
-    for n, row in enumerate(table):
-        line: Line = [("  ", "")]
-        for k, (text, style) in enumerate(row):
-            pad = " " * (widths[k] - display_width(text))
-            line += [(text, style), (pad, "")] if k in words else [(pad, ""), (text, style)]
-            line.append(("  ", ""))
-        result.append(_trimmed(line))
-        if n == 0:
-            result.append([("  " + "  ".join("─" * w for w in widths), "dim")])
-    return result
-
-
-def _trimmed(line: Line) -> Line:
-    while line and not line[-1][0].strip():
-        line.pop()
-    return line
+    return aligned(table, {0, len(_headings(report)) - 1, len(_headings(report))})
 
 
 def _stacked(report: Report, g: Gradient, plus_minus: str) -> list[Line]:
@@ -197,34 +172,19 @@ def _with_bar(g: Gradient, full: bool, plus_minus: str) -> str:
     return f"{number(g.finite_difference, full)} {plus_minus} {g.error_bound:.1g}"
 
 
-def number(value: float | None, full: bool = False) -> str:
-    """Return a number as text: short if it is short, else eight digits (all of them with `full`)."""
-    if value is None:
-        return "-"
-    if value == 0:
-        return "0"
-    text = repr(value)
-    text = text[:-2] if text.endswith(".0") else text
-    return text if full or len(text) <= 10 else f"{value:.8g}"
-
-
 def _summary(report: Report) -> str:
     words = report.words
     count, spots = len(words), len(report.checks)
     methods = [TITLES[e] + ("s" if e == "finite_difference" else "") for e in report.engines]
     by = f"{', '.join(methods[:-1])} and {methods[-1]}" if len(methods) > 1 else methods[0]
     said = ", ".join(f"{words.count(w):,} {w}" for w in reversed(SEVERITY) if w in words) or "nothing to check"
-    text = f"Checked {_plural(count, 'gradient')} at {_plural(spots, 'point')} by {by}: {said}."
+    text = f"Checked {plural(count, 'gradient')} at {plural(spots, 'point')} by {by}: {said}."
     missing = _not_covered(report)
     if missing:
         text += f" {missing}"
     if report.caught is not None and AGREE in words:
         text += f" A relative error of {report.caught:.1g} would have shown."
     return f"{text} Exit status {report.exit_code}."
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def _not_covered(report: Report) -> str:
@@ -236,46 +196,3 @@ def _not_covered(report: Report) -> str:
             notes.append(f"{TITLES[engine]} gave {covered:,} of {len(values):,}")
     text = "; ".join(notes)
     return f"{text[0].upper()}{text[1:]}." if notes else ""
-
-
-def _width(table: list[Line]) -> int:
-    return max((display_width("".join(text for text, _ in line)) for line in table), default=0)
-
-
-def _fold(line: Line, width: int, indent: int) -> list[Line]:
-    """Break a line at blanks; a word longer than the screen stays whole."""
-    result: list[Line] = [[]]
-    used = 0
-    for text, style in line:
-        for word in _words(text):
-            part = word
-            if used + display_width(part.rstrip()) > width and used > indent:
-                last, kind = result[-1].pop()
-                result[-1].append((last.rstrip(), kind))
-                result.append([(" " * indent, "")])
-                used, part = indent, part.lstrip()
-            result[-1].append((part, style))
-            used += display_width(part)
-    return [_trimmed(_merged(one)) for one in result]
-
-
-def _merged(line: Line) -> Line:
-    """Join neighbours of one style."""
-    result: Line = []
-    for text, style in line:
-        if result and result[-1][1] == style:
-            result[-1] = (result[-1][0] + text, style)
-        else:
-            result.append((text, style))
-    return result
-
-
-def _words(text: str) -> list[str]:
-    parts: list[str] = []
-    word = ""
-    for character in text:
-        word += character
-        if (character == " " and word.strip()) or len(word) > LONGEST:
-            parts.append(word)
-            word = ""
-    return [*parts, word] if word else parts

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import IO
 
-from gradcheck.report.layout import Line
+from gradcheck.report.text import Line
 from gradcheck.results import Report
+from gradcheck.verdicts import Verification
 
 STYLES = {
     "head": "bold",
@@ -60,7 +61,7 @@ def terminal(lines: list[Line], stream: IO[str]) -> None:
         console.print(Text.assemble(*((part, STYLES.get(style, "")) for part, style in line)))
 
 
-def as_json(report: Report) -> str:
+def as_json(report: Report | Verification) -> str:
     """Return the report as one line of JSON text."""
     import json
 

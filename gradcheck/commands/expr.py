@@ -1,0 +1,179 @@
+"""`gradcheck expr`: check the gradient of an expression."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gradcheck.commands.output import finish, names, target
+
+if TYPE_CHECKING:
+    from gradcheck.report.text import Line
+    from gradcheck.results import Report
+
+MAX_REPLAY = 1000
+"""Characters of a command that repeats a check."""
+
+MAX_INPUT = 64_000_000
+"""Characters of an expression on standard input."""
+
+
+class _ExpressionCommand(click.Command):
+    """A command whose argument may begin with a minus sign, as in -x^2."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {name for param in self.params for name in param.opts}
+        mended: list[str] = []
+        takes_value = {name for p in self.params if isinstance(p, click.Option) and not p.is_flag for name in p.opts}
+        expression: str | None = None
+        while args:
+            word = args.pop(0)
+            if word == "--":
+                mended += ["--", *args]
+                break
+            name = word.partition("=")[0] if word.startswith("--") else word
+            if name in takes_value and name == word and args:
+                mended += [word, args.pop(0)]
+            elif word.startswith("-") and word != "-" and expression is None and not _is_option(word, known):
+                expression = word
+            else:
+                mended.append(word)
+        if expression is not None:
+            mended += ["--", expression]
+        return super().parse_args(ctx, mended)
+
+
+def _is_option(word: str, known: set[str]) -> bool:
+    """Whether a word that starts with a minus sign is (or was meant to be) an option."""
+    if word.startswith("--"):
+        return re.match(r"--[a-z][a-z-]+(=|$)", word) is not None
+    return word in known or re.match(r"-o(table|json)", word) is not None
+
+
+@click.command(cls=_ExpressionCommand, no_args_is_help=True)
+@click.argument("expression")
+@click.option(
+    "--at",
+    "at",
+    multiple=True,
+    metavar="x=1,y=2",
+    help="Values of the variables; `;` separates points, a further --at adds variables. Arrays: "
+    "W=[[1,2],[3,4]], W=@file.npy, W=@file.npz:key, W=randn(5,10), x=linspace(-1,1,5).",
+)
+@click.option("--points", type=int, default=3, show_default=True, help="Points to choose without --at.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of what is chosen.")
+@click.option("--wrt", metavar="x,y", help="Check only these inputs.")
+@click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    metavar='x="z + 1"',
+    help="Your own gradient for an input, a formula or a number: the verdict is about it.",
+)
+@click.option(
+    "--engine", "engines", metavar="a,b", help="Methods: backprop, symbolic, finite_difference (default: all)."
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 on anything but `agree`.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[:PATH]",
+    help="table or json, to standard output or to a file; repeatable.",
+)
+def expr(
+    expression: str, at: tuple[str, ...], points: int, seed: int, wrt: str | None,
+    claims: tuple[str, ...], engines: str | None, strict: bool, outputs: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Check the gradient of EXPRESSION (`-` reads it from standard input).
+
+    \b
+    gradcheck expr "(x+y)*z" --at x=-2,y=5,z=-4
+    gradcheck expr "q = x + y; f = q*z" --claim x=z
+    gradcheck expr "sum(W @ x)" --at "W=randn(2,3),x=[1,2,3]"
+
+    Exit status: 0 right, 1 wrong, 2 bad input, 4 undecided, 5 nothing was exercised.
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    targets = [target(o) for o in outputs] or [("table", None)]
+
+    from gradcheck.checking import ENGINES, Job, Settings
+    from gradcheck.errors import Source
+    from gradcheck.points import read
+
+    name = "expression"
+    if expression == "-":
+        name, expression = "<stdin>", _standard_input()
+    settings = Settings(
+        wrt=names(wrt) if wrt is not None else None,
+        engines=names(engines) if engines is not None else ENGINES,
+        points=points, seed=seed, strict=strict,
+    )  # fmt: skip
+    job = Job(Source(expression, name), read(at) if at else [], _claims(claims), settings)
+    report = job.run()
+    options = [f"--claim={c}" for c in claims]
+    options += [f"--wrt={wrt}"] if wrt is not None else []
+    options += [f"--engine={engines}"] if engines is not None else []
+    options += ["--strict"] if strict else []
+    replay = [] if at or not job.graph.inputs else _replays(report, expression, options)
+
+    def layout(width: int, plus_minus: str) -> list[Line]:
+        from gradcheck.report.layout import lines
+
+        return lines(report, width, replay, plus_minus)
+
+    finish(report, targets, layout)
+
+
+def _claims(texts: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, formula = text.partition("=")
+        name, formula = name.strip(), formula.strip()
+        if not equals or not name or not formula or name in found:
+            from gradcheck.errors import UsageError
+
+            if name in found:
+                raise UsageError(f"--claim {text}: `{name}` is claimed twice")
+            raise UsageError(f"--claim {text}: expected name=formula", hint='as in --claim x="z + 1"')
+        found[name] = formula
+    return found
+
+
+def _standard_input() -> str:
+    if sys.stdin is None:
+        from gradcheck.errors import UsageError
+
+        raise UsageError("standard input is closed")
+    data = sys.stdin.buffer.read(MAX_INPUT + 1)
+    from gradcheck.errors import LanguageError
+
+    if len(data) > MAX_INPUT:
+        raise LanguageError(f"more than {MAX_INPUT:,} bytes on standard input")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LanguageError(f"standard input is not UTF-8: byte {error.start}") from None
+
+
+def _replays(report: Report, expression: str, options: list[str]) -> list[str]:
+    from shlex import quote
+
+    shown = expression if len(expression) <= 200 else "…"
+    if "\n" in shown:
+        shown = "; ".join(line for line in shown.splitlines() if line.strip()) if "#" not in shown else "…"
+    extra = "".join(f" {quote(option)}" for option in options)
+    result = []
+    for check in report.checks:
+        values = ",".join(f"{n}={_short(v)}" for n, v in check.point.items())
+        at = f" --at {quote(values)}" if values else ""
+        command = f"gradcheck expr {quote(shown)}{at}{extra}"
+        result.append(command if len(command) <= MAX_REPLAY else "too long to print; -o json has the point")
+    return result
+
+
+def _short(value: float) -> str:
+    return repr(value).removesuffix(".0")

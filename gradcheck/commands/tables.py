@@ -1,0 +1,58 @@
+"""`gradcheck ops`, `layers` and `schema`: the tables, as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+
+@click.command()
+@click.argument("name", required=False)
+def ops(name: str | None) -> None:
+    """List the ops, or show one: its definition, gradient rules, domain and kinks."""
+    from gradcheck.ops import FUNCTIONS, OPS
+    from gradcheck.report.tables import op_lines, op_list
+
+    if name is None:
+        _print(op_list())
+        return
+    row = FUNCTIONS.get(name) or OPS.get(name)
+    if row is None:
+        from gradcheck.errors import UsageError, did_you_mean
+
+        raise UsageError(f"there is no op `{name}`", hint=did_you_mean(name, FUNCTIONS) or "gradcheck ops lists them")
+    _print(op_lines(row))
+
+
+@click.command()
+@click.argument("name", required=False)
+def layers(name: str | None) -> None:
+    """List the layers and losses, or show one: its arguments, parameters and the program that defines it."""
+    from gradcheck.networks.table import LAYERS, find
+    from gradcheck.report.tables import layer_lines, layer_list
+
+    if name is None:
+        _print(layer_list())
+        return
+    row = find(name)
+    if row is None:
+        from gradcheck.errors import UsageError, did_you_mean
+
+        hint = did_you_mean(name, LAYERS) or "gradcheck layers lists them"
+        raise UsageError(f"there is no layer `{name}`", hint=hint)
+    _print(layer_lines(row))
+
+
+@click.command()
+def schema() -> None:
+    """Print a JSON Schema of specs, for editors; it is made from the table of layers."""
+    import json
+
+    from gradcheck.networks.schema import schema as generated
+
+    click.echo(json.dumps(generated(), indent=2, ensure_ascii=False))
+
+
+def _print(lines: Iterable[str]) -> None:
+    click.echo("\n".join(lines))
