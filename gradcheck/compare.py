@@ -290,9 +290,8 @@ def expected(found: float, wanted: float, rtol: float | None, text: str | None, 
     if rtol is not None:
         allowed = rtol * abs(wanted)
     elif text is not None:
-        digits, last = _precision(text)
-        if digits:
-            allowed = max(allowed, 0.500001 * last)
+        last = _precision(text)[1]
+        allowed = max(allowed, 0.500001 * last)
     return abs(found - wanted) <= max(allowed, ZERO)
 
 

@@ -43,6 +43,7 @@ class Graph:
             operator or function name.
         inputs: input name → node, in order of appearance.
         constants: constant node → its text.
+        literals: constants that are exact decimals, from the definition of an op; others are float64s.
         stages: stage name → node, in order of appearance.
         output: the node whose gradient is taken.
         owners: (first node, name) of each part of a network, in order; empty for an expression.
@@ -50,7 +51,7 @@ class Graph:
     """
 
     __slots__ = (
-        "append", "at", "constants", "end", "inputs", "left", "ops", "output", "owners",
+        "append", "at", "constants", "end", "inputs", "left", "literals", "ops", "output", "owners",
         "params", "rest", "right", "source", "stages", "start",
     )  # fmt: skip
 
@@ -66,6 +67,7 @@ class Graph:
         self.at = array("i")
         self.inputs: dict[str, int] = {}
         self.constants: dict[int, str] = {}
+        self.literals: set[int] = set()
         self.stages: dict[str, int] = {}
         self.output = NONE
         self.owners: list[tuple[int, str]] = []
@@ -229,7 +231,7 @@ def evaluate(
     for name, node in graph.inputs.items():
         values[node] = inputs[name]
     for node, text in graph.constants.items():
-        values[node] = system.constant(text)
+        values[node] = system.literal(text) if node in graph.literals else system.constant(text)
     start = 0
     if only is None and not graph.params and (loop := system.forward_loop(graph.ops)) is not None:
         start = loop(graph.ops, graph.left, graph.right, graph.rest, values)

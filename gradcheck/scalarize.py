@@ -82,7 +82,7 @@ class _Tracing(System):
     """The system whose numbers are nodes of a graph under construction."""
 
     def __init__(self, builder: _Builder) -> None:
-        super().__init__("graph", builder.natives(), builder.constant, inline={})
+        super().__init__("graph", builder.natives(), builder.constant, literal=builder.literal, inline={})
         self.builder = builder
 
     def function(self, op: str, params: Params = ()) -> Callable[..., Any]:
@@ -103,6 +103,14 @@ class _Builder:
         if node is None:
             node = self.constants[text] = self.result.constant(text, self.span)
         return node
+
+    def literal(self, text: str) -> int:
+        """Return the node of a number in an op's definition, which is exact as it is written."""
+        key = f"exactly {text}"
+        if key not in self.constants:
+            self.constants[key] = self.result.constant(text, self.span)
+            self.result.literals.add(self.constants[key])
+        return self.constants[key]
 
     def gate(self, op: str, *operands: int) -> int:
         if len(self.result) >= MAX_GATES:

@@ -82,12 +82,17 @@ class TensorResult(NamedTuple):
         return np.where(np.isnan(best), self.answers["backprop"], best) if "claimed" in self.answers else best
 
     def distance(self) -> Any:
-        """Return for each number how far it is from the others, relative to the larger."""
+        """Return for each number how far it is from the others, relative to the larger.
+
+        A number that is zero up to rounding is measured by the tensor's largest.
+        """
         import numpy as np
 
         graded, truth = self.graded(), self.truth()
         with np.errstate(all="ignore"):
             size = np.maximum(np.abs(graded), np.abs(truth))
+            right = self.words != compare.SEVERITY.index(compare.DISAGREE)
+            size = np.where(right & (size <= compare.NOISE * np.nanmax(size)), np.nanmax(size), size)
             gap = np.abs(graded - truth) / np.where(size == 0, 1, size)
         return np.where(np.isnan(graded), np.inf, np.where(np.isnan(gap), 0, gap))
 

@@ -242,5 +242,5 @@ def _fact(network: Network, point: FloatPoint, fact: Expected) -> Fact | None:
     return Fact(
         f"{fact.what} {fact.name}".strip(),
         place,
-        f"{what}{where} is {actual[worst]!r}, expected {wanted[worst]!r}{more}",
+        f"{what}{where} is {float(actual[worst])!r}, expected {wanted[worst]!r}{more}",
     )

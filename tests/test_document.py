@@ -270,6 +270,7 @@ def test_a_part_of_a_text_with_escapes_is_the_whole() -> None:
     scalar = nodes(tree('k: "x\\x2by"'))[-1]
     assert isinstance(scalar, Scalar)
     assert scalar.inner(2, 3) == scalar.span == (3, 11)
+    assert scalar.inner(1, 2) == scalar.span
     assert scalar.inner(0, 1) == (4, 5)
 
 
@@ -346,6 +347,7 @@ MISTAKES = [
     ("a: %x\n", "1:4", "a value cannot begin with `%`", "put the text in quotes"),
     ("a: &\n", "1:4", "expected a name after `&`", "put a text that begins with `&` in quotes"),
     ("a: * b\n", "1:4", "expected a name after `*`", "put a text that begins with `*` in quotes"),
+    ("%YAML 1.1\n%YAML 1.1\n---\na: 1\n", "2:1", "lines that begin with % are not used in specs", None),
     ("%YAML 3.0\n---\na: 1\n", "1:1", "lines that begin with % are not used in specs", None),
     ("a: b: c\n", "1:5", "a second `: ` on one line", "put a text that contains `: ` in quotes"),
     ("a: 1\n  b: 2\n", "2:3", "this line is indented too far", "keys of one map begin in the same column"),
@@ -486,6 +488,10 @@ def test_problems_have_exact_places(mark: str, pure: bool) -> None:
     spans = [problem.span for problem in problems]
     assert None not in spans
     assert [text[slice(*span)] for span in spans if span] == ["*no", "é", "!x ", "["]
+    text = mark + "é: 'x' yz\r\n"
+    (problem,) = documents(Source(text), pure)[1]
+    assert problem.span is not None
+    assert text[slice(*problem.span)] == "y"
 
 
 def test_as_many_values_as_there_may_be_through_aliases(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -520,6 +526,8 @@ ARRAYS = [
     ("[1, 2, 3]", [1.0, 2.0, 3.0], (3,), True),
     ("[[1, 2.0], [3, 4], [5, 6]]", [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], (3, 2), False),
     ("[[[1], [0x10]], [[0o10], [+4]]]", [1.0, 16.0, 8.0, 4.0], (2, 2, 1), True),
+    ("[1e3, 2]", [1000.0, 2.0], (2,), False),
+    ("[1, 2E0]", [1.0, 2.0], (2,), False),
     ("[-0, 0]", [0.0, 0.0], (2,), True),
     ("- - 1\n  - .5\n- - 5.\n  - -1E2\n", [1.0, 0.5, 5.0, -100.0], (2, 2), False),
     ("- &r [1, 2]\n- *r\n", [1.0, 2.0, 1.0, 2.0], (2, 2), True),

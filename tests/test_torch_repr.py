@@ -255,6 +255,13 @@ def test_a_class_of_its_own_flattens_pictures_but_not_sequences() -> None:
     assert (found["layers"], found["entering"]) == (["0", "1.flattened", "1"], [2, 5, 3])
 
 
+def test_channels_are_not_read_behind_a_linear_layer() -> None:
+    found = spec_of(
+        "Sequential(\n (0): MaxPool2d(kernel_size=2)\n (1): Flatten()\n (2): Linear(16, 5)\n (3): GroupNorm(1, 5)\n)"
+    )
+    assert (found["entering"], found["target"]) == ([2, 1, 8, 8], ("shape", [2, 5]))
+
+
 def test_words_of_a_class_are_kept_as_comments() -> None:
     text = next(m["print"] for m in MODELS if m["name"] == "blocks")
     assert "# it says of itself: scale=2\n" in spec_of(text)["text"]

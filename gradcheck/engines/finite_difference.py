@@ -91,7 +91,8 @@ class Differences:
         with system.active():
             known = values if live is None else [values[k] for k in live]
             self.largest = max((abs(v) for v in known if is_finite(v)), default=system.literal("1"))
-            self.dust = self.largest * system.literal(f"1e-{digits - GUARD}")
+            self.last_digits = system.literal(f"1e-{digits - GUARD}")
+            self.dust = self.largest * self.last_digits
 
     def cone(self, node: int, limit: int) -> list[int] | None:
         """Return the gates to recompute when `node` changes; None if there are more than `limit`."""
@@ -130,9 +131,9 @@ class Differences:
         return self.at(node, cone, [-2 * h, -h, h, 2 * h])
 
     def still(self, stencil: list[Any]) -> bool:
-        """Whether no step of the stencil changed the value by even one digit."""
+        """Whether no step of the stencil changed the value, the rounding of its last digits aside."""
         f0 = self.values[self.graph.output]
-        return all(f == f0 for f in stencil)
+        return all(f == f0 or (is_finite(f) and abs(f - f0) <= abs(f0) * self.last_digits) for f in stencil)
 
     def slope(self, node: int, stencil: list[Any], flat: bool = False) -> Slope:
         """Return the slope along `node`; with `flat`, four slopes of almost zero are zero."""

@@ -37,7 +37,7 @@ def _outputs(b: Names) -> None:
     """
     ref = b.spec.output
     if ref is None:
-        last = "loss" if b.spec.loss else b.spec.last or b.sink()
+        last = "loss" if "loss" in b.spec.steps else b.spec.last or b.sink()
         if last is None:
             first = next(iter(b.spec.steps.values()), None)
             if first is None or any(node is None for node in b.found.values()):

@@ -6,10 +6,11 @@ made; a node that cannot be built hides no other mistake.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gradcheck.errors import GradcheckError, ShapeError, SizeError, Source, did_you_mean
+from gradcheck.errors import GradcheckError, ShapeError, SizeError, Source
 from gradcheck.graph import Graph, Params
 from gradcheck.language.parser import parse
 from gradcheck.networks import asked
@@ -69,15 +70,15 @@ class Builder(Names):
     def layer(self, one: Step) -> None:
         """Build a node that is a layer, a function or a loss."""
         assert one.type is not None
-        nodes = [self.resolve(ref) for ref in self.inputs(one)]
         row = find(one.type.name) if one.type.name not in self.ops else None
         if row is None:
-            self.name(one, [self.call(one, nodes)], ())
+            self.name(one, [self.call(one)], ())
             return
+        values, tensors = bound(row, one, self.spec.folder, self.problems)
+        nodes = [self.resolve(ref) for ref in self.inputs(one)]
         names = self.operand_names(row, one, len(nodes))
         bind = dict(zip(names, nodes, strict=True))
         training = self.spec.training if one.training is None else one.training
-        values, tensors = bound(row, one, self.spec.folder, self.problems)
         for local, given in tensors.items():
             bind[local], values[local] = self.tensor_argument(one, local, given)
         operands = [self.operand(node) for node in nodes]
@@ -151,7 +152,7 @@ class Builder(Names):
             suffixes = tuple(str(k) for k in range(len(plan.outputs)))
         self.name(one, result if isinstance(result, list) else [result], suffixes)
 
-    def call(self, one: Step, nodes: list[int]) -> int:
+    def call(self, one: Step) -> int:
         """Build a node that is an op of the spec or a function of the language.
 
         Raises:
@@ -161,13 +162,13 @@ class Builder(Names):
         name = one.type.name
         op = self.ops.get(name) or FUNCTIONS.get(name)
         if op is None:
-            known = [*LAYERS, *self.ops, *FUNCTIONS]
-            raise one.type.place.error(f"unknown layer type '{name}'", did_you_mean(name, known))
+            raise one.type.place.error(f"unknown layer type '{name}'{self.meant(name)}", "`gradcheck layers` lists them")
         if one.positional or one.arguments:
             given = next(iter(one.arguments), "")
             raise one.node.error(
                 f"{self.called(one)} takes no argument `{given}`", f'write an expression: expr: "{name}(…)"'
             )
+        nodes = [self.resolve(ref) for ref in self.inputs(one)]
         names = [f"x{k}" for k in range(len(nodes))]
         try:
             sub = parse(Source(f"{name}({', '.join(names)})", one.name), names, functions=self.ops)
@@ -177,6 +178,13 @@ class Builder(Names):
         node = self.splice(sub, dict(zip(names, nodes, strict=True)), lambda _: span, one)
         assert isinstance(node, int)
         return node
+
+    def meant(self, name: str) -> str:
+        """Return "; did you mean '…'?" for the nearest layer, op or function; empty if there is none."""
+        known = [*LAYERS, *self.ops, *FUNCTIONS]
+        same = [word for word in known if word.lower() == name.lower()]
+        near = same[:1] or difflib.get_close_matches(name[:60], known, n=1, cutoff=0.6)
+        return f"; did you mean '{near[0]}'?" if near else ""
 
     def splice(self, sub: Graph, bind: Mapping[str, int], place: Any, one: Step, outputs: Sequence[str] = ()) -> Any:
         """Copy a formula's graph into the network's; return the node of its value, or those of its `outputs`.

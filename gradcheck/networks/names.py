@@ -113,7 +113,7 @@ class Names:
             return node
         if name in self.tensors:
             return self.graph.inputs[name]
-        if name in self.spec.steps or name in self.found:
+        if name in self.spec.steps or name in self.found or name in self.spec.broken:
             raise Unknown
         if name in self.spec.params and base(name, self.spec.steps, {}) is None:
             given = data.read(self.spec.params[name].place, name, self.spec.folder)

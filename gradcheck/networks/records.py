@@ -80,6 +80,7 @@ class Spec:
         self.name = ""
         self.training = True
         self.inputs: dict[str, Data] = {}
+        self.broken: set[str] = set()
         self.steps: dict[str, Step] = {}
         self.last: str | None = None
         self.loss: Step | None = None

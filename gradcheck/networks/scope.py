@@ -8,7 +8,7 @@ from gradcheck.errors import GradcheckError, LanguageError, Source
 from gradcheck.graph import Graph
 from gradcheck.language.parser import parse
 from gradcheck.networks.records import Ref, Spec, Step
-from gradcheck.networks.tree import Scalar
+from gradcheck.networks.tree import Node, Scalar
 from gradcheck.ops.op import Op
 
 Span = tuple[int, int, int]
@@ -24,7 +24,7 @@ class Formula:
 
     def __init__(self, scalar: Scalar, spec: Spec, functions: Mapping[str, Op], more: Sequence[str] = ()) -> None:
         self.scalar = scalar
-        known = {*spec.inputs, *spec.steps, *spec.params, *more}
+        known = {*spec.inputs, *spec.broken, *spec.steps, *spec.params, *more}
         heads = known | {step.prefix for step in spec.steps.values()}
         heads |= {name.partition(".")[0] for name in heads}
 
@@ -43,7 +43,7 @@ class Formula:
 
     def refs(self) -> list[Ref]:
         """Return the names it uses."""
-        return [Ref(name, self.scalar) for name in self.graph.inputs]
+        return [Ref(name, Node(self.scalar.source, *self.place(node)[:2])) for name, node in self.graph.inputs.items()]
 
 
 def moved(error: GradcheckError, scalar: Scalar) -> LanguageError:

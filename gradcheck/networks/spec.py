@@ -95,7 +95,9 @@ class Reader:
             if not NAME.fullmatch(name):
                 self.problems.append(place.error(f"`{name}` is not a name", "letters, digits and _"))
             found = self.attempt(read, value, name, self.spec.folder)
-            if found is not None:
+            if found is None:
+                self.spec.broken.add(name)
+            else:
                 self.spec.inputs[name] = found
 
     def ops(self, node: Node) -> None:
@@ -162,8 +164,8 @@ class Reader:
     def add(self, one: Step) -> None:
         """Add a step under a name of its own."""
         spec = self.spec
-        if one.name in spec.inputs or one.name in spec.steps:
-            what = "an input" if one.name in spec.inputs else "another layer"
+        if one.name in spec.inputs or one.name in spec.broken or one.name in spec.steps:
+            what = "another layer" if one.name in spec.steps else "an input"
             self.problems.append(one.node.error(f"`{one.name}` is also the name of {what}", "give each its own name"))
             return
         if len(spec.steps) >= MAX_STEPS:

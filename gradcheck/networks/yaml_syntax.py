@@ -71,7 +71,7 @@ def _tab(source: Source, words: str, here: int, opened: int) -> Advice | None:
 def _quote(source: Source, words: str, here: int, opened: int) -> Advice | None:
     if "escape" in words or "hexdecimal" in words or "hexadecimal" in words:
         return "unknown escape in a text", here, "between '…' a backslash is an ordinary character"
-    if "quoted scalar" in words or "double-quoted" in words or "single-quoted" in words:
+    if "quoted scalar" in words:
         quote = source.text[opened : opened + 1]
         return "this quote is never closed", opened, f"add {quote} at the end of the text"
     return None
@@ -111,7 +111,7 @@ def _character(source: Source, words: str, here: int, opened: int) -> Advice | N
     if "anchor" in words or "alias" in words:
         sign = source.text[opened : opened + 1]
         return f"expected a name after `{sign}`", opened, f"put a text that begins with `{sign}` in quotes"
-    if "directive" in words or "incompatible" in words or source.text[opened : opened + 1] == "%":
+    if source.text[opened : opened + 1] == "%":
         return "lines that begin with % are not used in specs", opened, None
     if "tag" in words:
         return "tags are not used in specs", opened, "put a text that begins with ! in quotes"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradcheck.compare import AGREE, DISAGREE, INCONCLUSIVE, SEVERITY, exit_code
+from gradcheck.compare import AGREE, DISAGREE, INCONCLUSIVE, NOT_EXERCISED, SEVERITY, exit_code
 from gradcheck.errors import visible
 from gradcheck.ops.shapes import show
 from gradcheck.report.text import Line, Segment, aligned, fold, number, plural
@@ -89,7 +89,9 @@ def _called(tensor: TensorResult, place: int) -> str:
 
 def _reasons(spec: SpecResult, tensor: TensorResult, width: int) -> list[Line]:
     result: list[Line] = []
-    places = [place for place in tensor.notable() if place in tensor.reasons]
+    # Numbers that were not exercised share one reason: the counts say it all.
+    idle = SEVERITY.index(NOT_EXERCISED)
+    places = [p for p in tensor.notable() if p in tensor.reasons and tensor.words[p] != idle]
     for place in places[:MOST_REASONS]:
         word = SEVERITY[int(tensor.words[place])]
         where = f" ({visible(spec.file)}:{tensor.line})" if word in (DISAGREE, INCONCLUSIVE) else ""
@@ -97,9 +99,11 @@ def _reasons(spec: SpecResult, tensor: TensorResult, width: int) -> list[Line]:
         result += fold(line, width, 6)
     counts = tensor.counts()
     others = tensor.size - counts.get(AGREE, 0) - min(len(places), MOST_REASONS)
-    if others and places:
+    if others:
         said = ", ".join(f"{count:,} {word}" for word, count in counts.items())
-        result.append([(f"  {visible(tensor.name)}: {tensor.size:,} numbers: {said}", "dim")])
+        why = next((tensor.reasons[p] for p in tensor.notable() if p in tensor.reasons), "") if not places else ""
+        text = f"  {visible(tensor.name)}: {plural(tensor.size, 'number')}: {said}" + (f": {visible(why)}" if why else "")
+        result += fold([(text, "dim")], width, 6)
     return result
 
 

@@ -146,7 +146,7 @@ def unlookup(g: Array, x: Array, i: Array) -> Array:
     """Add what flows back from each row that was looked up to its row of the table."""
     g = np.asanyarray(g)
     result = np.zeros(np.shape(x), dtype=g.dtype)
-    np.add.at(result, np.asarray(i), g)
+    np.add.at(result, np.asarray(i).astype(int), g)
     return result
 
 
@@ -158,7 +158,7 @@ MOVES: dict[str, Function] = {
     "concat": lambda x, y, axis=0: np.concatenate([x, y], axis),
     "windows": windows,
     "select_index": lambda x, axis, index: np.take(x, list(index), axis),
-    "lookup": lambda x, i: np.asanyarray(x)[np.asarray(i)],
+    "lookup": lambda x, i: np.asanyarray(x)[np.asarray(i).astype(int)],
     "count": count,
     "identity": lambda x: x,
 }
