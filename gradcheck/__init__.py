@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from gradcheck.checking import Settings, check
     from gradcheck.errors import GradcheckError
     from gradcheck.results import Check, Gradient, Report
+    from gradcheck.verdicts import SpecResult, TensorResult, Verification
+    from gradcheck.verifying import verify
 
 __version__ = "0.1.0"
 
-__all__ = ["Check", "GradcheckError", "Gradient", "Report", "Settings", "__version__", "check"]
+__all__ = [
+    "Check", "GradcheckError", "Gradient", "Report", "Settings", "SpecResult", "TensorResult", "Verification",
+    "__version__", "check", "verify",
+]  # fmt: skip
 
 _HOMES = {
     "check": "gradcheck.checking",
@@ -25,6 +30,10 @@ _HOMES = {
     "Check": "gradcheck.results",
     "Gradient": "gradcheck.results",
     "Report": "gradcheck.results",
+    "SpecResult": "gradcheck.verdicts",
+    "TensorResult": "gradcheck.verdicts",
+    "Verification": "gradcheck.verdicts",
+    "verify": "gradcheck.verifying",
 }
 
 

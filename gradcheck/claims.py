@@ -24,6 +24,7 @@ class Claim(NamedTuple):
         uses: name in the formula → the node it speaks of, and whether of its upstream gradient.
         number: the text of a number; None for a formula.
         special: NaN or an infinity, which the language has no word for; else None.
+        place: where it stands in the source.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Claim(NamedTuple):
     uses: Mapping[str, tuple[int, bool]]
     number: str | None = None
     special: float | None = None
+    place: int = 0
 
 
 def quantity(graph: Graph, name: str) -> tuple[int, bool] | None:

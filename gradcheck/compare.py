@@ -315,3 +315,19 @@ def claimed(typed: Any, backprop: Any, words: Any, bound: Any) -> tuple[Any, dic
     graded = np.where(wrong, SEVERITY.index(DISAGREE), words).astype(np.uint8)
     places = np.flatnonzero(wrong)[:SAID]
     return graded, {int(k): how_wrong(float(typed[k]), float(backprop[k])) for k in places}
+
+
+def blended(rough: Any, sharp: Any) -> Any:
+    """Return the verdicts of two ways to look at the same numbers, as places in SEVERITY.
+
+    Args:
+        rough: by differences in float64, which know of kinks and of what was not exercised.
+        sharp: by SymPy in many digits, which knows what rounding did.
+    """
+    import numpy as np
+
+    place = SEVERITY.index
+    knows = (rough == place(KINK)) | (rough == place(NOT_EXERCISED)) | (sharp == place(INCONCLUSIVE))
+    words = np.where(knows, rough, sharp)
+    wrong = (rough == place(DISAGREE)) | (sharp == place(DISAGREE))
+    return np.where(wrong, place(DISAGREE), words).astype(np.uint8)

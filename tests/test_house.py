@@ -35,6 +35,7 @@ FLOORS = [
     {"scalars", "arrays", "results", "blame", "lines"},
     {"grading", "gatewise", "verdicts"},
     {"checking"},
+    {"network_checks", "expectations"},
     {"verifying"},
     {"report"},
     {"commands"},

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -12,13 +10,8 @@ import click
 from gradcheck.commands.output import finish, names, target
 
 if TYPE_CHECKING:
-    from gradcheck.checking import Settings
-    from gradcheck.errors import GradcheckError, Source
-    from gradcheck.networks.network import Network
+    from gradcheck.errors import Source
     from gradcheck.report.text import Line
-    from gradcheck.verdicts import SpecResult
-
-SUFFIXES = (".yaml", ".yml")
 
 PATIENCE = 1.0
 """Seconds after which a person who watches is told what is going on."""
@@ -55,16 +48,21 @@ def verify(
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     targets = [target(o) for o in outputs] or [("table", None)]
     wanted = names(wrt) if wrt is not None else None
-    networks = _networks(paths, pattern, outside_files)
+
+    from gradcheck.networks.files import networks_in
+
+    networks = networks_in(paths, pattern, outside=outside_files, standard_input=_standard_input)
 
     from gradcheck.checking import Settings
-    from gradcheck.verdicts import Verification
+    from gradcheck.verifying import verify_all
 
     settings = Settings(wrt=wanted, seed=seed, strict=strict)
-    _check_names(networks, wanted)
-    results, problems, stopped = _verified(networks, settings, exhaustive, fail_fast)
-    report = Verification(results, strict, stopped, problems)
-    for problem in problems:
+    progress = _Progress(len(networks))
+    try:
+        report = verify_all(networks, settings, exhaustive=exhaustive, fail_fast=fail_fast, before=progress.show)
+    finally:
+        progress.clear()
+    for problem in report.problems:
         click.echo(problem.render(), err=True)
 
     def layout(width: int, plus_minus: str) -> list[Line]:
@@ -75,68 +73,6 @@ def verify(
     finish(report, targets, layout)
 
 
-def _networks(paths: tuple[str, ...], pattern: str | None, outside: bool) -> list[Network]:
-    """Return the networks of all files, in order; every mistake in any of them is reported at once.
-
-    Raises:
-        SpecErrors: if something is wrong in a file.
-        NothingFound: if there is no spec.
-    """
-    from gradcheck.errors import GradcheckError, NothingFound, SpecErrors
-    from gradcheck.networks.document import read_file
-    from gradcheck.networks.loading import load, matching
-
-    problems: list[GradcheckError] = []
-    found: list[Network] = []
-    for path, certain in _files(paths, problems):
-        try:
-            source = read_file(path) if path != "-" else _standard_input()
-        except GradcheckError as error:
-            problems.append(error)
-            continue
-        if not certain and not _has_key(source.text):
-            continue
-        networks, wrong = load(source, os.path.dirname(path) if path != "-" else ".", outside=outside)
-        found += networks
-        problems += wrong
-    if problems:
-        raise problems[0] if len(problems) == 1 else SpecErrors(problems)
-    chosen = matching(found, pattern)
-    if not chosen:
-        if found:
-            raise NothingFound(f"no spec fits -k {pattern}", hint=f"there are {', '.join(n.name for n in found[:20])}")
-        raise NothingFound(f"no spec in {', '.join(paths)}", hint="a spec is a .yaml file with a `gradcheck: 1` key")
-    return chosen
-
-
-def _files(paths: tuple[str, ...], problems: list[GradcheckError]) -> Iterator[tuple[str, bool]]:
-    """Yield each file, and whether the user named it: what lies in a directory may be something else."""
-    from gradcheck.errors import SpecError
-
-    seen: set[str] = set()
-    for path in paths:
-        if path == "-" or not os.path.isdir(path):
-            if path == "-" or os.path.exists(path):
-                yield path, True
-            else:
-                problems.append(SpecError(f"there is no file or directory `{path}`"))
-            continue
-        for folder, folders, files in os.walk(path):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                full = os.path.join(folder, name)
-                if name.endswith(SUFFIXES) and os.path.realpath(full) not in seen:
-                    seen.add(os.path.realpath(full))
-                    yield full, False
-
-
-def _has_key(text: str) -> bool:
-    """Whether a file in a directory is meant to be a spec."""
-    import re
-
-    return re.search(r"""^\s*(?:\{\s*)?["']?gradcheck["']?\s*:""", text, re.MULTILINE) is not None
-
-
 def _standard_input() -> Source:
     from gradcheck.errors import UsageError
     from gradcheck.networks.document import MAX_BYTES, decode
@@ -144,53 +80,6 @@ def _standard_input() -> Source:
     if sys.stdin is None:
         raise UsageError("standard input is closed")
     return decode(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
-
-
-def _check_names(networks: list[Network], wanted: tuple[str, ...] | None) -> None:
-    """Refuse a --wrt that fits nothing in any spec: it would check nothing and say so quietly."""
-    from fnmatch import fnmatchcase
-
-    from gradcheck.errors import UsageError, did_you_mean
-
-    known = {name for network in networks for name in network.wrt}
-    for pattern in wanted or ():
-        if not any(fnmatchcase(name, pattern) for name in known):
-            hint = did_you_mean(pattern, known) or f"there are {', '.join(sorted(known)[:20]) or 'none'}"
-            raise UsageError(f"--wrt {pattern}: no spec has such a tensor", hint=hint)
-
-
-def _verified(
-    networks: list[Network], settings: Settings, exhaustive: bool, fail_fast: bool
-) -> tuple[list[SpecResult], list[GradcheckError], bool]:
-    """Check the networks one after the other.
-
-    Returns the results, the errors of networks that have no value or slope at their numbers, and
-    whether --fail-fast left some out.
-    """
-    from gradcheck.compare import exit_code
-    from gradcheck.errors import GradcheckError
-    from gradcheck.verifying import selected, verify
-
-    results: list[SpecResult] = []
-    problems: list[GradcheckError] = []
-    progress = _Progress(len(networks))
-    try:
-        for k, network in enumerate(networks):
-            progress.show(k, network.name)
-            if not selected(network, settings):
-                continue
-            try:
-                results.append(verify(network, settings, exhaustive))
-                failed = exit_code(results[-1].words, settings.strict) != 0
-            except GradcheckError as error:
-                problems.append(error)
-                failed = True
-            network.release()
-            if fail_fast and failed and k + 1 < len(networks):
-                return results, problems, True
-    finally:
-        progress.clear()
-    return results, problems, False
 
 
 class _Progress:

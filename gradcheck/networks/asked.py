@@ -124,7 +124,7 @@ def _claim(b: Names, network: Network, target: str, ref: Ref, scalar: Any) -> No
         raise ShapeError(error.message, scalar.source, span, error.hint) from None
     if shape not in (wanted, ()):
         raise scalar.error(f"the formula for `{target}` gives {show(shape)}, but `{target}` is {show(wanted)}")
-    network.claims[target] = Claim(target, scalar.source, formula.graph, uses)
+    network.claims[target] = Claim(target, scalar.source, formula.graph, uses, place=scalar.start)
 
 
 def _fact(b: Names, fact: Any) -> None:

@@ -162,7 +162,9 @@ class Builder(Names):
         name = one.type.name
         op = self.ops.get(name) or FUNCTIONS.get(name)
         if op is None:
-            raise one.type.place.error(f"unknown layer type '{name}'{self.meant(name)}", "`gradcheck layers` lists them")
+            raise one.type.place.error(
+                f"unknown layer type '{name}'{self.meant(name)}", "`gradcheck layers` lists them"
+            )
         if one.positional or one.arguments:
             given = next(iter(one.arguments), "")
             raise one.node.error(

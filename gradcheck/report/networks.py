@@ -102,7 +102,9 @@ def _reasons(spec: SpecResult, tensor: TensorResult, width: int) -> list[Line]:
     if others:
         said = ", ".join(f"{count:,} {word}" for word, count in counts.items())
         why = next((tensor.reasons[p] for p in tensor.notable() if p in tensor.reasons), "") if not places else ""
-        text = f"  {visible(tensor.name)}: {plural(tensor.size, 'number')}: {said}" + (f": {visible(why)}" if why else "")
+        text = f"  {visible(tensor.name)}: {plural(tensor.size, 'number')}: {said}" + (
+            f": {visible(why)}" if why else ""
+        )
         result += fold([(text, "dim")], width, 6)
     return result
 

@@ -1,0 +1,205 @@
+"""The two ways to check a network: number by number in a hundred digits, or gate by gate in float64.
+
+What a network costs to write out as single numbers is estimated from its shapes before anything is
+computed; that alone decides which way it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcheck import compare
+from gradcheck.checking import Settings
+from gradcheck.claims import Claim
+from gradcheck.compare import SEVERITY
+from gradcheck.graph import CONSTANT, INPUT, evaluate
+from gradcheck.networks.network import Network
+from gradcheck.ops import OPS
+from gradcheck.systems import decimals
+from gradcheck.verdicts import TensorResult
+
+if TYPE_CHECKING:
+    from gradcheck.arrays import FloatPoint
+    from gradcheck.results import Gradient
+
+AFFORDABLE = 2_000_000
+"""Cost, in additions of two numbers of a hundred digits, up to which every number is checked on its own:
+about a second."""
+
+MOST_GATES = 100_000
+"""Gates, written out, beyond which nothing is written out."""
+
+RUNS, STEPS = 4, 20
+"""Evaluations that values and rules in high precision amount to, and what SymPy's chain rule costs a gate."""
+
+DEAR, SPECIAL = 60, 400
+"""What an exponential or a root costs in decimals, and what any function costs in mpmath numbers."""
+
+CHEAP = frozenset(
+    {"add", "sub", "mul", "neg", "identity", "max", "min", "abs", "where", "relu", "step", "square", "div"}
+)
+
+
+class Found(NamedTuple):
+    """What was found: the tensors, sentences for the reader, and how it was done."""
+
+    tensors: list[TensorResult]
+    notes: list[str]
+    method: str
+
+
+def written_out(network: Network) -> tuple[int, float]:
+    """Return how many gates a network has when written out, and what evaluating them once costs."""
+    graph, shapes = network.graph, network.shapes
+    simple = decimals.supports({op for op in graph.ops if op not in (INPUT, CONSTANT) and OPS[op].elementwise})
+    gates, cost = 0, 0.0
+    for node in graph.gates:
+        row = OPS[graph.ops[node]]
+        operands = graph.operands(node)
+        if row.elementwise:
+            count = prod(shapes[node])
+            each = 1.0 if row.name in CHEAP else DEAR
+        elif row.name == "matmul":
+            count, each = 2 * prod(shapes[node]) * shapes[operands[0]][-1], 1.0
+        elif row.moves and row.name not in ("sum", "cumsum", "fold"):
+            count, each = 0, 0.0
+        else:
+            count, each = 2 * sum(prod(shapes[k]) for k in operands) + prod(shapes[node]), DEAR / 4
+        gates += count
+        cost += count * each * (1.0 if simple else SPECIAL / DEAR)
+    return gates, cost
+
+
+def affordable(network: Network, wrt: Sequence[str]) -> tuple[bool, bool]:
+    """Return whether every number can be moved by itself in high precision, and whether SymPy can be asked."""
+    gates, cost = written_out(network)
+    if gates > MOST_GATES:
+        return False, False
+    numbers = sum(prod(network.tensors[name].shape) for name in wrt)
+    # Four evaluations a number, of what lies downstream: half of the network, as a rule.
+    once = RUNS * cost + STEPS * gates
+    return once + cost * 2 * numbers <= AFFORDABLE, once <= AFFORDABLE
+
+
+def exact(network: Network, wrt: Sequence[str], point: FloatPoint, settings: Settings) -> Found:
+    """Check every number by itself, with SymPy and with differences in high precision.
+
+    Raises:
+        DomainError: if a slope is infinite or not defined.
+    """
+    tensors = _graded(network, wrt, settings)
+    notes: list[str] = []
+    if any(t.verdict == compare.DISAGREE and "claimed" not in t.answers for t in tensors):
+        notes = gatewise(network, wrt, point, settings, exhaustive=False).notes
+    return Found(tensors, notes, "every number by itself, in a hundred digits")
+
+
+def with_symbols(
+    network: Network, wrt: Sequence[str], point: FloatPoint, settings: Settings, exhaustive: bool
+) -> Found:
+    """Check gate by gate, and every number by SymPy in a hundred digits too.
+
+    Raises:
+        DomainError: if a slope is infinite.
+    """
+    found = gatewise(network, wrt, point, settings, exhaustive)
+    graded = _graded(network, wrt, settings._replace(engines=("backprop", "symbolic")))
+    tensors = [_blended(a, b) for a, b in zip(found.tensors, graded, strict=True)]
+    return Found(tensors, found.notes, f"{found.method}; by SymPy in a hundred digits")
+
+
+def _blended(rough: TensorResult, sharp: TensorResult) -> TensorResult:
+    """Return one result of what the gates' differences and what SymPy say of a tensor."""
+    words = compare.blended(rough.words, sharp.words)
+    reasons = {k: reason for k, reason in sharp.reasons.items() if words[k] == sharp.words[k]}
+    reasons |= {k: reason for k, reason in rough.reasons.items() if words[k] == rough.words[k]}
+    return rough._replace(answers={**sharp.answers, **rough.answers}, words=words, reasons=reasons)
+
+
+def _graded(network: Network, wrt: Sequence[str], settings: Settings) -> list[TensorResult]:
+    """Grade every number with the high-precision engines of an expression."""
+    from gradcheck.arrays import ArrayPoint
+    from gradcheck.grading import Grading, Question
+
+    point = ArrayPoint(network.graph, dict(network.point), network.shapes)
+    check = Grading(Question(settings, wrt, network.claims), point).check()
+    rows: dict[str, list[Gradient]] = {name: [] for name in wrt}
+    for row in check.gradients:
+        rows[row.input].append(row)
+    return [_from_rows(network, name, rows[name], settings) for name in wrt]
+
+
+def _from_rows(network: Network, name: str, rows: Sequence[Gradient], settings: Settings) -> TensorResult:
+    import numpy as np
+
+    def column(method: str) -> Any:
+        return np.array([np.nan if (x := getattr(row, method)) is None else x for row in rows], dtype=float)
+
+    methods: list[str] = [m for m in ("backprop", "symbolic", "finite_difference") if m in settings.engines]
+    if name in network.claims:
+        methods.append("claimed")
+    bounds = [row.caught for row in rows if row.caught is not None]
+    return TensorResult(
+        name, network.tensors[name].shape, _line(network, name), {m: column(m) for m in methods},
+        column("error_bound"), np.array([SEVERITY.index(row.verdict) for row in rows], dtype=np.uint8),
+        {k: row.reason for k, row in enumerate(rows) if row.reason}, max(bounds, default=None),
+    )  # fmt: skip
+
+
+def _line(network: Network, name: str) -> int:
+    """Return the line of what is graded: of the hand-derived formula, or of the tensor."""
+    claim = network.claims.get(name)
+    return network.position(name) if claim is None else network.source.position(claim.place)[0]
+
+
+def gatewise(network: Network, wrt: Sequence[str], point: FloatPoint, settings: Settings, exhaustive: bool) -> Found:
+    """Check gate by gate in float64, and with `exhaustive` every number end to end.
+
+    Raises:
+        DomainError: if a slope is infinite.
+    """
+    from gradcheck.gatewise import examine
+
+    found = examine(network.graph, point.values, point.rough, wrt, seed=settings.seed, exhaustive=exhaustive)
+    tensors = []
+    for t in found.tensors:
+        answers = {"backprop": t.backprop.ravel(), "finite_difference": t.finite_difference.ravel()}
+        result = TensorResult(
+            t.name, t.shape, _line(network, t.name), answers, t.error_bound.ravel(), t.words.ravel(), t.reasons, t.caught
+        )  # fmt: skip
+        if t.name in network.claims:
+            result = _claimed(network, point, network.claims[t.name], result)
+        tensors.append(result)
+    nodes = dict.fromkeys(node for tensor in found.tensors for node in tensor.culprits)
+    notes = [*(_at_fault(network, node) for node in nodes), *found.notes]
+    method = "gate by gate"
+    if found.directions:
+        count = len(found.directions)
+        method += f", and along {count} random direction{'s' * (count != 1)} end to end"
+    if exhaustive:
+        method += ", and every number end to end"
+    return Found(tensors, notes, method)
+
+
+def _claimed(network: Network, point: FloatPoint, claim: Claim, result: TensorResult) -> TensorResult:
+    """Grade a hand-derived formula by the numbers that have been checked."""
+    import numpy as np
+
+    values: dict[str, Any] = {}
+    for name, (node, upstream) in claim.uses.items():
+        value = point.rough[node] if upstream else point.values[node]
+        values[name] = np.zeros(point.values[node].shape) if value is None else value
+    with point.forward.system.active():
+        computed, _ = evaluate(claim.graph, point.forward.system, values)
+        typed = np.broadcast_to(computed[claim.graph.output], result.shape).ravel().astype(float)
+    words, reasons = compare.claimed(typed, result.answers["backprop"], result.words, result.error_bound)
+    return result._replace(
+        answers={**result.answers, "claimed": typed}, words=words, reasons={**result.reasons, **reasons}
+    )
+
+
+def _at_fault(network: Network, node: int) -> str:
+    line, column = network.source.position(network.graph.span(node)[0])
+    return f"the backward rule of {network.graph.described(node)} is wrong ({network.source.name}:{line}:{column})"

@@ -1,0 +1,81 @@
+"""Which files are specs, and all networks in them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from gradcheck.errors import GradcheckError, NothingFound, Source, SpecError, SpecErrors
+from gradcheck.networks.document import read_file
+from gradcheck.networks.loading import load, matching
+from gradcheck.networks.network import Network
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def networks_in(
+    paths: Sequence[str],
+    pattern: str | None = None,
+    *,
+    outside: bool = False,
+    standard_input: Callable[[], Source] | None = None,
+) -> list[Network]:
+    """Return the networks of all files, in order; every mistake in any of them is reported at once.
+
+    Args:
+        paths: files, or directories, in which every YAML with a `gradcheck:` key is a spec.
+        pattern: a part of the names to choose, or a pattern with * and ?; None for all.
+        outside: whether specs may read arrays from outside of their folders.
+        standard_input: what reads the path `-`; None if that is a file's name like others.
+
+    Raises:
+        SpecErrors: if something is wrong in a file.
+        NothingFound: if there is no spec.
+    """
+    problems: list[GradcheckError] = []
+    found: list[Network] = []
+    for path, certain in _files(paths, problems, standard_input is not None):
+        try:
+            piped = path == "-" and standard_input is not None
+            source = standard_input() if piped and standard_input else read_file(path)
+        except GradcheckError as error:
+            problems.append(error)
+            continue
+        if not certain and not _has_key(source.text):
+            continue
+        networks, wrong = load(source, "." if piped else os.path.dirname(path), outside=outside)
+        found += networks
+        problems += wrong
+    if problems:
+        raise problems[0] if len(problems) == 1 else SpecErrors(problems)
+    chosen = matching(found, pattern)
+    if not chosen:
+        if found:
+            raise NothingFound(f"no spec fits -k {pattern}", hint=f"there are {', '.join(n.name for n in found[:20])}")
+        raise NothingFound(f"no spec in {', '.join(paths)}", hint="a spec is a .yaml file with a `gradcheck: 1` key")
+    return chosen
+
+
+def _files(paths: Sequence[str], problems: list[GradcheckError], piped: bool) -> Iterator[tuple[str, bool]]:
+    """Yield each file, and whether the user named it: what lies in a directory may be something else."""
+    seen: set[str] = set()
+    for path in paths:
+        if not os.path.isdir(path):
+            if (piped and path == "-") or os.path.exists(path):
+                yield path, True
+            else:
+                problems.append(SpecError(f"there is no file or directory `{path}`"))
+            continue
+        for folder, folders, files in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                full = os.path.join(folder, name)
+                if name.endswith(SUFFIXES) and os.path.realpath(full) not in seen:
+                    seen.add(os.path.realpath(full))
+                    yield full, False
+
+
+def _has_key(text: str) -> bool:
+    """Whether a file in a directory is meant to be a spec."""
+    return re.search(r"""^\s*(?:\{\s*)?["']?gradcheck["']?\s*:""", text, re.MULTILINE) is not None
