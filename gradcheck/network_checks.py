@@ -6,7 +6,7 @@ computed; that alone decides which way it goes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -91,7 +91,7 @@ def exact(network: Network, wrt: Sequence[str], point: FloatPoint, settings: Set
     """
     tensors = _graded(network, wrt, settings)
     notes: list[str] = []
-    if any(t.verdict == compare.DISAGREE and "claimed" not in t.answers for t in tensors):
+    if any(t.verdict == compare.DISAGREE for t in tensors):
         notes = gatewise(network, wrt, point, settings, exhaustive=False).notes
     return Found(tensors, notes, "every number by itself, in a hundred digits")
 
@@ -124,11 +124,27 @@ def _graded(network: Network, wrt: Sequence[str], settings: Settings) -> list[Te
     from gradcheck.grading import Grading, Question
 
     point = ArrayPoint(network.graph, dict(network.point), network.shapes)
-    check = Grading(Question(settings, wrt, network.claims), point).check()
-    rows: dict[str, list[Gradient]] = {name: [] for name in wrt}
-    for row in check.gradients:
-        rows[row.input].append(row)
-    return [_from_rows(network, name, rows[name], settings) for name in wrt]
+
+    def graded(names: Sequence[str], claims: Mapping[str, Claim]) -> dict[str, TensorResult]:
+        rows: dict[str, list[Gradient]] = {name: [] for name in names}
+        for row in Grading(Question(settings, names, claims), point).check().gradients:
+            rows[row.input].append(row)
+        return {name: _from_rows(network, name, rows[name], settings) for name in names}
+
+    found = graded(wrt, network.claims)
+    # A formula of the user's own is graded, and what it stands in for is graded too.
+    beside = graded([name for name in wrt if name in network.claims], {})
+    return [_both(found[name], beside[name]) if name in beside else found[name] for name in wrt]
+
+
+def _both(claim: TensorResult, own: TensorResult) -> TensorResult:
+    """Return the result on a claim, with backprop's mistakes where the claim has none."""
+    wrong = SEVERITY.index(compare.DISAGREE)
+    places = [k for k in range(claim.size) if own.words[k] == wrong != claim.words[k]]
+    words = claim.words.copy()
+    words[places] = wrong
+    reasons = {**claim.reasons, **{k: f"the formula is right, but backprop is not: {own.reasons[k]}" for k in places}}
+    return claim._replace(words=words, reasons=reasons)
 
 
 def _from_rows(network: Network, name: str, rows: Sequence[Gradient], settings: Settings) -> TensorResult:
@@ -167,7 +183,8 @@ def gatewise(network: Network, wrt: Sequence[str], point: FloatPoint, settings: 
     for t in found.tensors:
         answers = {"backprop": t.backprop.ravel(), "finite_difference": t.finite_difference.ravel()}
         result = TensorResult(
-            t.name, t.shape, _line(network, t.name), answers, t.error_bound.ravel(), t.words.ravel(), t.reasons, t.caught
+            t.name, t.shape, _line(network, t.name), answers, t.error_bound.ravel(), t.words.ravel(), t.reasons,
+            t.caught,
         )  # fmt: skip
         if t.name in network.claims:
             result = _claimed(network, point, network.claims[t.name], result)

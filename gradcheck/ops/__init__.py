@@ -5,9 +5,20 @@ from __future__ import annotations
 from gradcheck.ops import activations, arithmetic, arrays, functions, piecewise, windows
 from gradcheck.ops.op import Op
 
-OPS: dict[str, Op] = {
-    op.name: op for family in (arithmetic, functions, piecewise, activations, arrays, windows) for op in family.OPS
-}
+OWN: dict[str, Op] = {}
+"""Ops that specs define; each has a name of its own."""
+
+
+class _Table(dict[str, Op]):
+    """The built-in ops; looking up finds those of specs too."""
+
+    def __missing__(self, name: str) -> Op:
+        return OWN[name]
+
+
+OPS = _Table(
+    (op.name, op) for family in (arithmetic, functions, piecewise, activations, arrays, windows) for op in family.OPS
+)
 
 FUNCTIONS: dict[str, Op] = {
     spelling: op for op in OPS.values() if not op.internal for spelling in (op.name, *op.aliases)

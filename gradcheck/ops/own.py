@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from gradcheck.ops import OPS
+from gradcheck.ops import OWN
 from gradcheck.ops.op import Op
 
 _count = itertools.count(1)
@@ -16,5 +16,5 @@ def register(row: Op) -> Op:
     Returns the row; its `name` is the key, its `title` the name that the user gave.
     """
     row.name = f"{row.name}#{next(_count)}"
-    OPS[row.name] = row
+    OWN[row.name] = row
     return row

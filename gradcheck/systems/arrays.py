@@ -49,6 +49,9 @@ def _gamma(x: float) -> float:
         return math.nan
 
 
+FILLING = ("windows", "unwindow", "fold", "put", "unselect", "unlookup")
+"""Ops whose result holds zeros that are in no operand."""
+
 FLOAT_ARRAYS = System(
     "float64 arrays",
     {
@@ -112,8 +115,13 @@ def of(numbers: System) -> System:
     def both() -> AbstractContextManager[Any]:
         return numbers.active()
 
+    def with_zeros(op: str) -> Function:
+        # numpy fills in plain zeros, which a function of these numbers may not take.
+        return lambda *x, **how: STRUCTURAL[op](*x, **how) + numbers.literal("0")
+
     natives: dict[str, Function] = {
         **STRUCTURAL,
+        **{op: with_zeros(op) for op in FILLING},
         **{op: lifted(op) for op in numbers.natives if op not in ("where", "select", "identity")},
         "where": lambda c, x, y: np.where(np.asarray(c).astype(bool), x, y),
         "select": _select,
