@@ -15,8 +15,14 @@ Refuse = Callable[..., GradcheckError]
 """(message, hint) → the error to raise, which knows the place in the user's text."""
 
 
-def read_array(path: str, key: str, refuse: Refuse) -> Any:
+def read_array(path: str, key: str, refuse: Refuse, chosen: Callable[[str], str]) -> Any:
     """Return the array in a .npy file, or the one called `key` in a .npz file, as float64.
+
+    Args:
+        path: the file.
+        key: the array's name; empty for the only one.
+        refuse: makes the errors.
+        chosen: how a user names one of several arrays.
 
     Raises:
         GradcheckError: made by `refuse`, if there is no such array of real numbers.
@@ -26,7 +32,7 @@ def read_array(path: str, key: str, refuse: Refuse) -> Any:
     if os.path.getsize(path) > 8 * MAX_ELEMENTS + 4096:
         raise refuse(f"`{path}` has {os.path.getsize(path):,} bytes", f"the limit is {8 * MAX_ELEMENTS:,}")
     try:
-        array = _read_array(path, key, refuse)
+        array = _read_array(path, key, refuse, chosen)
     except GradcheckError:
         raise
     except Exception as error:
@@ -41,7 +47,7 @@ def read_array(path: str, key: str, refuse: Refuse) -> Any:
         return np.asarray(array, dtype=float)
 
 
-def _read_array(path: str, key: str, refuse: Refuse) -> Any:
+def _read_array(path: str, key: str, refuse: Refuse, chosen: Callable[[str], str]) -> Any:
     import warnings
     import zipfile
 
@@ -58,8 +64,10 @@ def _read_array(path: str, key: str, refuse: Refuse) -> Any:
             names = [n.removesuffix(".npy") for n in archive.namelist()]
             if not key and len(names) == 1:
                 key = names[0]
+            if not names:
+                raise refuse(f"`{path}` holds no array")
             if key not in names:
-                known = f"it has {', '.join(names[:8])}; choose as in {path}:{names[0]}" if names else "it is empty"
+                known = f"it has {', '.join(names[:8])}; {chosen(names[0])}"
                 raise refuse(f"`{path}` has no array `{key}`" if key else f"`{path}` holds several arrays", known)
             if archive.getinfo(f"{key}.npy").file_size > 8 * MAX_ELEMENTS + 4096:
                 raise refuse(f"`{key}` in `{path}` is too large", f"the limit is {MAX_ELEMENTS:,} numbers")

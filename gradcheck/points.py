@@ -115,7 +115,7 @@ def _load(value: Value) -> Any:
     def refuse(message: str, hint: str | None = None) -> PointError:
         return PointError(message, value.source, value.span, hint)
 
-    array = array_files.read_array(path, key, refuse)
+    array = array_files.read_array(path, key, refuse, lambda name: f"choose as in {path}:{name}")
     return array if array.shape else float(array)
 
 

@@ -8,7 +8,7 @@ from gradcheck.errors import GradcheckError, did_you_mean
 from gradcheck.networks import data
 from gradcheck.networks.data import Data, Folder
 from gradcheck.networks.layer import INFERRED, REQUIRED, Layer
-from gradcheck.networks.records import Given, Ref, Step
+from gradcheck.networks.records import BROKEN, Given, Ref, Step, Unknown
 from gradcheck.networks.table.linear import IGNORED
 from gradcheck.networks.tree import Scalar
 
@@ -47,6 +47,9 @@ def bound(
                 wrong.append(one.node.error(f"{row.name} needs {a.name}", f"{a.name}: {a.expects}"))
             continue
         value, place = given[a.name]
+        if value is BROKEN:
+            values[a.name] = BROKEN
+            continue
         if a.operand and value is not None:
             values[a.name] = None
             if isinstance(place, Scalar) and isinstance(value, str):
@@ -64,6 +67,8 @@ def bound(
     if wrong:
         problems.extend(wrong[:-1])
         raise wrong[-1]
+    if any(value is BROKEN for value in values.values()):
+        raise Unknown
     return values, tensors
 
 
@@ -73,4 +78,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = repr(value) if isinstance(value, str) else str(value)
+    if isinstance(value, tuple):
+        text = f"[{', '.join(map(_shown, value))}]"
     return text if len(text) <= 40 else text[:39] + "…"

@@ -8,9 +8,9 @@ from typing import Any
 
 from gradcheck.claims import Claim, quantity
 from gradcheck.errors import ShapeError, SpecError, did_you_mean
-from gradcheck.networks.names import Names, Unknown
+from gradcheck.networks.names import Names
 from gradcheck.networks.network import BUFFER, INPUT, PARAMETER, Network
-from gradcheck.networks.records import Ref
+from gradcheck.networks.records import Ref, Unknown
 from gradcheck.networks.scope import Formula
 from gradcheck.ops.shapes import show
 from gradcheck.shapes import infer
@@ -40,22 +40,21 @@ def _outputs(b: Names) -> None:
         last = "loss" if "loss" in b.spec.steps else b.spec.last or b.sink()
         if last is None:
             first = next(iter(b.spec.steps.values()), None)
-            if first is None or any(node is None for node in b.found.values()):
+            if first is None or b.incomplete:
                 return
             raise b.spec.node.items["gradcheck"][0].error(
                 "it is not clear which node is the output", "add loss:, or output: and the name of a node"
             )
         ref = Ref(last, b.spec.node)
     b.graph.output = b.resolve(ref)
-    if b.graph.left[b.graph.output] < 0:
+    if b.graph.left[b.graph.output] < 0 and not b.problems:
         raise ref.place.error(f"the output `{ref.name}` is an input: there is nothing to differentiate")
 
 
 def _unused_parameters(b: Names) -> None:
     """Report parameters that are given and belong to nothing."""
-    broken = [name for name, node in b.found.items() if node is None]
     for name, ref in b.spec.params.items():
-        if name in b.owners or name in b.tensors or any(name.startswith(f"{b}.") for b in broken) or broken:
+        if name in b.owners or name in b.tensors or b.incomplete:
             continue
         known = [*b.owners, *(n for n, t in b.tensors.items() if t.kind == PARAMETER)]
         hint = did_you_mean(name, known) or f"there are {', '.join(dict.fromkeys(known)) or 'none'}"
@@ -80,11 +79,10 @@ def _select(b: Names, network: Network) -> None:
     if b.spec.wrt is None:
         network.wrt = [n for n in able if b.tensors[n].kind != BUFFER and n not in b.as_data]
         return
-    broken = any(node is None for node in b.found.values())
     for ref in b.spec.wrt:
         # Running statistics are not trained: a pattern passes over them, their own name does not.
         fitting = [n for n in able if n == ref.name or (fnmatchcase(n, ref.name) and b.tensors[n].kind != BUFFER)]
-        if not fitting and not broken:
+        if not fitting and not b.incomplete:
             hint = did_you_mean(ref.name, able) or f"there are {', '.join(able)}"
             raise ref.place.error(f"`{ref.name}` names nothing that can be checked", hint[:300])
         network.wrt += [name for name in fitting if name not in network.wrt]
@@ -100,7 +98,7 @@ def _claim(b: Names, network: Network, target: str, ref: Ref, scalar: Any) -> No
     formula = Formula(scalar, b.spec, b.ops, [*b.tensors, *upstream, *(f"d_{n}" for n in b.found)])
     hint: str | None
     if target not in b.tensors or target not in network.wrt:
-        if any(node is None for node in b.found.values()):
+        if b.incomplete:
             raise Unknown
         hint = did_you_mean(target, network.wrt) or f"what is checked: {', '.join(network.wrt)}"
         raise ref.place.error(f"`{target}` is not among what is checked", hint[:300])
@@ -133,7 +131,7 @@ def _fact(b: Names, fact: Any) -> None:
     Raises:
         SpecError: otherwise.
     """
-    if any(node is None for node in b.found.values()):
+    if b.incomplete:
         return
     if fact.what == "grads":
         names: Mapping[str, Any] = {n: t for n, t in b.tensors.items() if ":" not in n}

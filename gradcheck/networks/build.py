@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gradcheck.errors import GradcheckError, ShapeError, SizeError, Source
+from gradcheck.errors import GradcheckError, ShapeError, SizeError, Source, did_you_mean
 from gradcheck.graph import Graph, Params
 from gradcheck.language.parser import parse
 from gradcheck.networks import asked
@@ -19,9 +19,10 @@ from gradcheck.networks.data import Data
 from gradcheck.networks.layer import Arguments, Constant, Layer, Misfit, Operand, Plan
 from gradcheck.networks.names import Names, floats
 from gradcheck.networks.network import DATA, Network, Tensor
-from gradcheck.networks.records import Ref, Spec, Step
+from gradcheck.networks.records import Ref, Spec, Step, Unknown
 from gradcheck.networks.scope import Formula, ordered
 from gradcheck.networks.table import LAYERS, find
+from gradcheck.networks.tree import Map
 from gradcheck.ops import FUNCTIONS, OPS
 from gradcheck.ops.shapes import Shape
 from gradcheck.shapes import infer
@@ -64,7 +65,8 @@ class Builder(Names):
 
     def formula(self, one: Step, formula: Formula) -> None:
         """Build a node that is an expression."""
-        bind = {ref.name: self.resolve(ref) for ref in formula.refs()}
+        refs = formula.refs()
+        bind = dict(zip([ref.name for ref in refs], self.resolve_all(refs), strict=True))
         self.name(one, [self.splice(formula.graph, bind, formula.place, one)], ())
 
     def layer(self, one: Step) -> None:
@@ -75,7 +77,7 @@ class Builder(Names):
             self.name(one, [self.call(one)], ())
             return
         values, tensors = bound(row, one, self.spec.folder, self.problems)
-        nodes = [self.resolve(ref) for ref in self.inputs(one)]
+        nodes = self.resolve_all(self.inputs(one))
         names = self.operand_names(row, one, len(nodes))
         bind = dict(zip(names, nodes, strict=True))
         training = self.spec.training if one.training is None else one.training
@@ -132,6 +134,7 @@ class Builder(Names):
 
     def apply(self, one: Step, plan: Plan, bind: dict[str, int]) -> None:
         """Add a layer's parameters, constants and program to the graph."""
+        self.check_tied(one, plan)
         sub = parse(Source(plan.program, one.name), {*bind, *plan.data}, static_names=plan.names, internal=True)
         local_names = {name.replace(".", "_"): name for name in plan.parameters}
         for local, name in local_names.items():
@@ -152,6 +155,21 @@ class Builder(Names):
             suffixes = tuple(str(k) for k in range(len(plan.outputs)))
         self.name(one, result if isinstance(result, list) else [result], suffixes)
 
+    def check_tied(self, one: Step, plan: Plan) -> None:
+        """Refuse to share parameters that a layer does not have.
+
+        Raises:
+            SpecError: naming the first.
+        """
+        for local, ref in one.tied.items():
+            if local not in plan.parameters:
+                place = ref.place
+                shared = one.node.items["params"][1] if isinstance(one.node, Map) else None
+                if isinstance(shared, Map):
+                    place = shared.items[local][0]
+                hint = did_you_mean(local, plan.parameters) or f"it has {', '.join(plan.parameters) or 'none'}"
+                raise place.error(f"{self.called(one)} has no parameter `{local}`", hint)
+
     def call(self, one: Step) -> int:
         """Build a node that is an op of the spec or a function of the language.
 
@@ -161,6 +179,8 @@ class Builder(Names):
         assert one.type is not None
         name = one.type.name
         op = self.ops.get(name) or FUNCTIONS.get(name)
+        if op is None and name in self.spec.ops:
+            raise Unknown
         if op is None:
             raise one.type.place.error(
                 f"unknown layer type '{name}'{self.meant(name)}", "`gradcheck layers` lists them"
@@ -168,9 +188,10 @@ class Builder(Names):
         if one.positional or one.arguments:
             given = next(iter(one.arguments), "")
             raise one.node.error(
-                f"{self.called(one)} takes no argument `{given}`", f'write an expression: expr: "{name}(…)"'
+                f"{self.called(one)} takes no argument" + (f" `{given}`" if given else "s"),
+                f'write an expression: expr: "{name}(…)"',
             )
-        nodes = [self.resolve(ref) for ref in self.inputs(one)]
+        nodes = self.resolve_all(self.inputs(one))
         names = [f"x{k}" for k in range(len(nodes))]
         try:
             sub = parse(Source(f"{name}({', '.join(names)})", one.name), names, functions=self.ops)

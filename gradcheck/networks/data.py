@@ -101,7 +101,9 @@ def _dtype(node: Map) -> str | None:
     if "dtype" not in node.items:
         return None
     place = node.items["dtype"][1]
-    text = place.text.removeprefix("torch.") if isinstance(place, Scalar) else ""
+    if not isinstance(place, Scalar):
+        raise place.error("expected the name of a dtype", f"known: {', '.join(DTYPES)}")
+    text = place.text.removeprefix("torch.")
     text = {"long": "int64", "int": "int32", "float": "float32", "double": "float64"}.get(text, text)
     if text not in DTYPES:
         raise place.error(f"unknown dtype `{text}`", f"known: {', '.join(DTYPES)}")
@@ -146,7 +148,8 @@ def _finished(node: Node, shape: Shape, flat: Sequence[float], whole: bool, dtyp
         import struct
 
         try:
-            flat = struct.unpack(f"{len(flat)}f", struct.pack(f"{len(flat)}f", *flat))
+            # A standard size, so that struct looks whether the numbers fit.
+            flat = struct.unpack(f"<{len(flat)}f", struct.pack(f"<{len(flat)}f", *flat))
         except OverflowError:
             raise node.error("a number is too large for float32") from None
 
@@ -173,7 +176,7 @@ def _from_file(node: Map, folder: Folder, dtype: str | None) -> Data:
     def refuse(message: str, hint: str | None = None) -> SpecError:
         return place.error(message, hint)
 
-    array = array_files.read_array(_contained(place, folder), key, refuse)
+    array = array_files.read_array(_contained(place, folder), key, refuse, lambda _: "add key: and the name of one")
     flat: list[float] = array.ravel().tolist()
     if not flat:
         raise place.error("the array is empty")
@@ -196,7 +199,9 @@ def _contained(place: Scalar, folder: Folder) -> str:
 
 def _drawn(node: Map, name: str, folder: Folder, shape: Shape | None) -> Data:
     init = node.items["init"][1] if "init" in node.items else None
-    kind = init.text if isinstance(init, Scalar) else "normal_" if init is None else ""
+    if init is not None and not isinstance(init, Scalar):
+        raise init.error("expected the name of an initialiser", f"known: {', '.join(initialisers.INITIALISERS)}")
+    kind = init.text if init is not None else "normal_"
     if kind not in initialisers.INITIALISERS and f"{kind}_" in initialisers.INITIALISERS:
         kind += "_"
     if kind not in initialisers.INITIALISERS:

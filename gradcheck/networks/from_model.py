@@ -8,8 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gradcheck.errors import GradcheckError, LanguageError, Source, SpecErrors, did_you_mean, visible
-from gradcheck.networks.fitting import Fit, Shape, arguments, fit
+from gradcheck.networks.fitting import Fit, arguments, fit, indices
+from gradcheck.networks.table import find
 from gradcheck.networks.torch_repr import Call, parse_call
+from gradcheck.ops.shapes import Shape
 
 MAX_LAYERS = 10_000
 MAX_DEPTH = 64
@@ -24,7 +26,6 @@ _HINTS = {
     "LSTM": "write its steps as nodes with LSTMCell",
     "GRU": "write its steps as nodes with GRUCell",
     "RNN": "write its steps as nodes with RNNCell",
-    "Bilinear": "it takes two inputs: write it as a node",
 }
 ORDER = """\
 # print() shows the parts of {} in the order in which they were made. It shows neither the order of
@@ -72,14 +73,16 @@ def from_model(source: Source, known: Collection[str]) -> str:
     reader = _Reader(source)
     reader.read()
     parts: list[Part] = []
+    losses: list[Part] = []
     if reader.root is not None and not reader.problems:
-        parts = list(_chain(reader.root, source, known, reader.problems))
+        for part in _chain(reader.root, source, known, reader.problems):
+            (losses if _is_loss(part.call) else parts).append(part)
     if not parts and not reader.problems:
         reader.problems.append(LanguageError("there is no layer here", source, (0, 1), "paste what print(model) shows"))
     if reader.problems or reader.root is None:
         raise SpecErrors(reader.problems)
     ordered = all(module.type == "Sequential" for module in _containers(reader.root, known))
-    return _write(reader.root.type, parts, ordered, reader.notes)
+    return _write(reader.root.type, parts, losses[-1].call if losses else None, ordered, reader.notes)
 
 
 class _Reader:
@@ -205,23 +208,33 @@ def _chain(root: Printed, source: Source, known: Collection[str], problems: list
         elif module.children or call is None:
             prefix = f"{name}." if name else ""
             waiting += reversed([(child, f"{prefix}{own}") for child in module.children for own in child.names])
-        elif call.type in known and call.type != "Bilinear":
-            yield Part(name, call, source.text[slice(*module.span)])
+        elif call.type in known:
+            row = find(call.type)
+            if row is None or row.least == 1 or (_is_loss(call) and row.least == 2):
+                yield Part(name, call, source.text[slice(*module.span)])
+            else:
+                message = f"`{call.type}` takes {row.least} inputs"
+                problems.append(LanguageError(message, source, call.span, "write it as a node, with inputs:"))
         elif call.type not in ("Sequential", "ModuleList", "ModuleDict"):
             hint = _HINTS.get(call.type) or did_you_mean(call.type, known)
             hint = hint or "`gradcheck layers` lists the layers; formulas of your own go under ops:"
             problems.append(LanguageError(f"unknown layer `{call.type}`", source, call.span, hint))
 
 
+def _is_loss(call: Call) -> bool:
+    row = find(call.type)
+    return row is not None and row.family == "loss"
+
+
 def _attention(module: Printed, name: str) -> Part:
     """Return the call of a MultiheadAttention, of which only the output projection is printed."""
     inner = module.children[0].call
-    given = arguments(inner._replace(type="Linear")) if inner else {}
+    given = arguments(inner) if inner else {}
     keywords = {"embed_dim": given.get("in_features", 1), "num_heads": 1, "bias": given.get("bias", True)}
     return Part(name, Call(None, module.type, (), keywords, module.span, {}), None)
 
 
-def _write(title: str, parts: list[Part], ordered: bool, notes: list[str]) -> str:
+def _write(title: str, parts: list[Part], criterion: Call | None, ordered: bool, notes: list[str]) -> str:
     """Return the text of the spec."""
     found = fit([part.call for part in parts], flatten=not ordered)
     embedded = parts[0].call.type == "Embedding"
@@ -229,7 +242,7 @@ def _write(title: str, parts: list[Part], ordered: bool, notes: list[str]) -> st
     taken = {part.name for part in parts}
     x, t = (next(n for n in (name, f"{name}_input") if n not in taken) for name in ("x", "t"))
     lines += ["gradcheck: 1", f"name: {_quote(title)}", "inputs:", f"  {x}: {_input(parts[0].call, found)}"]
-    target, loss = _loss(parts, found, t)
+    target, loss = _loss(parts, criterion, found.leaving, t)
     if target:
         lines.append(f"  {t}: {target}")
     if not ordered:
@@ -258,12 +271,8 @@ def _list(shape: Shape) -> str:
 def _input(first: Call, found: Fit) -> str:
     """Return the line of the input."""
     if first.type == "Embedding":
-        entries = arguments(first).get("num_embeddings")
-        entries = entries if isinstance(entries, int) and entries > 0 else 1
-        rows, length = found.entering
-        indices = [[(length * row + k) % entries for k in range(length)] for row in range(rows)]
-        return f"{{value: {json.dumps(indices)}, dtype: int64}}  # guessed"
-    doubt = "" if found.leaving else "; the layers do not fit together in this order"
+        return f"{{value: {json.dumps(indices(first, found.entering))}, dtype: int64}}  # guessed"
+    doubt = f"; {found.doubt}" if found.doubt else ""
     return f"{{shape: {_list(found.entering)}, init: normal_}}  # guessed{doubt}"
 
 
@@ -295,19 +304,29 @@ def _flow_value(value: Any) -> str:
 _WORDS = ("true", "false", "null")
 
 
-def _loss(parts: list[Part], found: Fit, name: str) -> tuple[str | None, str]:
-    """Return the lines of the target and of the loss."""
-    shape = found.leaving
-    kinds = [part.call.type for part in parts if part.call.type not in ("Dropout", "Identity")]
-    last = kinds[-1] if kinds else ""
+def _loss(parts: list[Part], criterion: Call | None, shape: Shape | None, name: str) -> tuple[str | None, str]:
+    """Return the lines of the target and of the loss: the one that is printed, or the usual one."""
     if shape is None:
         return None, "# guessed: no loss; the sum of the outputs is checked"
-    if last in ("Linear", "LogSoftmax") and len(shape) == 2 and shape[1] > 1:
-        classes = [row % shape[1] for row in range(shape[0])]
-        kind = "CrossEntropyLoss" if last == "Linear" else "NLLLoss"
-        target = f"{{value: {_list(tuple(classes))}, dtype: int64}}  # guessed: the class of each row"
-    elif last == "Sigmoid":
-        kind, target = "BCELoss", f"{{shape: {_list(shape)}, init: ones_}}  # guessed"
+    kind = criterion.type if criterion else _usual_loss(parts, shape)
+    if kind in ("CrossEntropyLoss", "NLLLoss") and len(shape) == 2:
+        classes = tuple(row % shape[1] for row in range(shape[0]))
+        target = f"{{value: {_list(classes)}, dtype: int64}}  # guessed: the class of each row"
+    elif kind in ("NLLLoss", "HingeEmbeddingLoss"):
+        return None, f"# loss: {{type: {kind}, target: …}}; without it the sum of the outputs is checked"
     else:
-        kind, target = "MSELoss", f"{{shape: {_list(shape)}, init: normal_}}  # guessed"
-    return target, f"loss: {{type: {kind}, target: {name}}}  # guessed"
+        init = "normal_" if kind in _REAL_TARGETS else "ones_"
+        target = f"{{shape: {_list(shape)}, init: {init}}}  # guessed"
+    loss = {"type": kind, **(arguments(criterion) if criterion else {}), "target": name}
+    return target, f"loss: {_flow(loss)}  # guessed" + (": what it compares" if criterion else "")
+
+
+_REAL_TARGETS = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "HalfSquaredErrorLoss")
+
+
+def _usual_loss(parts: list[Part], shape: Shape) -> str:
+    kinds = [part.call.type for part in parts if part.call.type not in ("Dropout", "Identity")]
+    last = kinds[-1] if kinds else ""
+    if last in ("Linear", "LogSoftmax") and len(shape) == 2 and shape[1] > 1:
+        return "CrossEntropyLoss" if last == "Linear" else "NLLLoss"
+    return "BCELoss" if last == "Sigmoid" else "MSELoss"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import prod
 from typing import Any
@@ -12,15 +13,11 @@ from gradcheck.networks import data, initialisers
 from gradcheck.networks.layer import Parameter
 from gradcheck.networks.network import BUFFER, DATA, INPUT, PARAMETER, Tensor
 from gradcheck.networks.own_ops import own_ops
-from gradcheck.networks.records import Ref, Spec, Step
+from gradcheck.networks.records import Ref, Spec, Step, Unknown
 from gradcheck.networks.scope import Formula, base
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import Shape, show
 from gradcheck.shapes import MAX_ELEMENTS
-
-
-class Unknown(Exception):  # noqa: N818 (nothing is wrong here)
-    """A name stands for a node that could not be built; its own mistake has been reported."""
 
 
 class Names:
@@ -51,6 +48,11 @@ class Names:
         self.ops: dict[str, Op] = own_ops(spec, problems)
         self.formulas: dict[str, Formula] = {}
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether some node could not be built, so that what is missing may be its fault."""
+        return any(self.found.get(name) is None for name in self.spec.steps)
+
     def attempt(self, function: Any, *arguments: Any) -> Any:
         """Call a function; an error it raises is collected."""
         try:
@@ -64,6 +66,9 @@ class Names:
     def parse(self, one: Step) -> None:
         """Parse the formula of a node."""
         assert one.formula is not None
+        for name in self.spec.ops:
+            if name not in self.ops and re.search(rf"\b{name}\s*\(", one.formula.text):
+                raise Unknown
         self.formulas[one.name] = Formula(one.formula, self.spec, self.ops)
 
     def needs(self, one: Step) -> Sequence[str]:
@@ -81,13 +86,29 @@ class Names:
                 last = self.spec.last or self.sink()
                 found = [Ref(last, one.node)] if last else []
             else:
-                found = [Ref(name, one.node) for name in self.first_input()]
+                found = [Ref(name, one.node) for name in self.first_input(one)]
         return [*found, *one.targets]
 
-    def first_input(self) -> list[str]:
-        """Return the name of the input that a chain begins with: the only one that is not a target."""
-        targets = {ref.name for ref in self.spec.loss.targets} if self.spec.loss else set()
-        return [name for name in self.spec.inputs if name not in targets][:1]
+    def first_input(self, one: Step) -> list[str]:
+        """Return the name of the input that a chain begins with: the only one that nothing else names.
+
+        Raises:
+            SpecError: if there are several.
+        """
+        spec = self.spec
+        named = {ref.name for step in spec.steps.values() for ref in (*(step.inputs or ()), *step.targets)}
+        named |= {name for formula in self.formulas.values() for name in formula.graph.inputs}
+        for step in spec.steps.values():
+            named |= {given.value for given in step.arguments.values() if isinstance(given.value, str)}
+        free = [name for name in (*spec.inputs, *spec.broken) if name not in named]
+        floats_only = [name for name in free if name in spec.broken or not spec.inputs[name].discrete]
+        found = floats_only or free
+        if len(found) > 1:
+            listed = " or ".join(f"`{name}`" for name in found[:5])
+            raise one.node.error(
+                f"it is not clear where the chain begins: at {listed}", "add inputs: and the name of an input"
+            )
+        return found
 
     def sink(self) -> str | None:
         """Return the only node that no other uses."""
@@ -96,6 +117,17 @@ class Names:
         }
         free = [name for name in self.spec.steps if name not in used and name != "loss"]
         return free[0] if len(free) == 1 else None
+
+    def resolve_all(self, refs: Sequence[Ref]) -> list[int]:
+        """Return the nodes that names stand for; every unknown one is reported.
+
+        Raises:
+            Unknown: if any of them cannot be had.
+        """
+        nodes = [self.attempt(self.resolve, ref) for ref in refs]
+        if any(node is None for node in nodes):
+            raise Unknown
+        return nodes
 
     def resolve(self, ref: Ref) -> int:
         """Return the node of the graph that a name stands for.

@@ -8,6 +8,13 @@ from typing import Any, NamedTuple
 from gradcheck.networks.data import Data, Folder
 from gradcheck.networks.tree import Map, Node, Scalar
 
+BROKEN: Any = object()
+"""The value of an argument that could not be read; its mistake has been reported."""
+
+
+class Unknown(Exception):  # noqa: N818 (nothing is wrong)
+    """Something stands for what could not be read or built; its own mistake has been reported."""
+
 
 class Ref(NamedTuple):
     """A name in a spec, and where it stands."""

@@ -112,6 +112,7 @@ class Reader:
         for name, (place, value) in mapping(node, "params: names and their numbers").items.items():
             if not PATH.fullmatch(name):
                 self.problems.append(place.error(f"`{name}` is not the name of a parameter", "as in fc1.weight"))
+                continue
             self.spec.params[name] = Ref(name, value)
 
     def layers(self, node: Node) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 STARTER = """\
-# A spec says what a network computes; `gradcheck verify FILE` checks its gradients.
+# What a network computes, and what is known of it; `gradcheck verify FILE` checks its gradients.
+# Lines that begin with # are examples of what can be added.
 gradcheck: 1                 # the version of this format
 name: a small classifier
 seed: 0                      # of everything drawn at random below
@@ -12,18 +13,18 @@ seed: 0                      # of everything drawn at random below
 inputs:
   x: [[0.5, -1.0], [1.5, 0.25]]
   t: {value: [0, 2], dtype: int64}         # classes
-  # z: {file: data.npz, key: z}            # .npy or .npz, beside this file
   # r: {shape: [2, 3], init: normal_, std: 0.5}
+  # z: {file: data.npz, key: z}            # .npy or .npz, beside this file
 
-layers:                      # a chain; names and arguments as in torch.nn
+layers:                      # a chain, as in torch.nn; `gradcheck layers` lists what there is
 - {name: fc1, type: Linear, in_features: 2, out_features: 3}
 - {name: act, type: Tanh}
 - "(fc2): Linear(in_features=3, out_features=3, bias=True)"   # as print(model) shows it
 
 # A graph instead of a chain: names, what they compute and from what.
 # nodes:
-#   h: {type: Linear, inputs: x, in_features: 2, out_features: 3}
-#   skip: {expr: "h + swish(h)"}
+#   fc1: {type: Linear, inputs: x, in_features: 2, out_features: 3}
+#   skip: {expr: "fc1 + tanh(fc1)"}
 
 loss: {type: CrossEntropyLoss, target: t}
 # output: fc2                # check another node than the loss
@@ -33,7 +34,7 @@ params:                      # those that are not given are drawn as torch draws
   # fc2.weight: {init: xavier_uniform_, gain: 2}
   # fc2.bias: {file: data.npz, key: b}
 
-# Ops of your own, with the backward formulas that are to be checked.
+# Ops of your own, with backward formulas to check; used in an expr:, or as a type.
 # ops:
 #   swish:
 #     args: x
@@ -46,11 +47,11 @@ params:                      # those that are not given are drawn as torch draws
 
 # check: {wrt: [fc1.*, x]}   # only these gradients
 
-# Numbers that must come out, right to the digits written.
+# Numbers that must come out, right to the digits written or to rtol.
 # expect:
-#   loss: 1.12
-#   outputs: {fc2: {value: [[0, 0, 0], [0, 0, 0]], rtol: 1e-5}}
-#   grads: {fc2.bias: {value: [0.1, 0.2, -0.3], rtol: 1e-5}}
+#   loss: 1.3455
+#   outputs: {fc2: [[-0.4117, 0.4934, -0.2061], [-0.5495, 0.2090, -0.1665]]}
+#   grads: {fc2.bias: {value: [-0.28497, 0.49496, -0.20998], rtol: 1e-4}}
 """
 
 

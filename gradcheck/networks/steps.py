@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gradcheck.errors import GradcheckError, SpecError
-from gradcheck.networks.records import Given, Ref, Step
+from gradcheck.networks.records import BROKEN, Given, Ref, Step
 from gradcheck.networks.torch_repr import parse_call
 from gradcheck.networks.tree import List, Map, Node, Scalar
 
@@ -81,7 +81,8 @@ def step(node: Map, name: str, attempt: Callable[..., Any]) -> Step:
     arguments = {}
     for key, (_, value) in items.items():
         if key not in STEP_KEYS:
-            arguments[key] = Given(attempt(plain, value), value)
+            read = attempt(lambda node: (plain(node),), value)
+            arguments[key] = Given(BROKEN if read is None else read[0], value)
     inputs = _inputs(items)
     prefix, tied = _params(items, name)
     targets = [ref for key in ("target", "var") if key in items for ref in refs(items[key][1], "the name of an input")]
@@ -111,9 +112,11 @@ def _params(items: Mapping[str, tuple[Scalar, Node]], name: str) -> tuple[str, d
         if not PATH.fullmatch(prefix):
             raise node.error(f"`{prefix}` is not a name", "letters, digits and _, parts joined by dots")
         return prefix, {}
-    return name, {
-        key: Ref(text(value, "the name of a parameter").text, value) for key, (_, value) in node.items.items()
-    }
+    tied = {key: Ref(text(value, "the name of a parameter").text, value) for key, (_, value) in node.items.items()}
+    for ref in tied.values():
+        if not PATH.fullmatch(ref.name):
+            raise ref.place.error(f"`{ref.name}` is not a name", "letters, digits and _, parts joined by dots")
+    return name, tied
 
 
 def _training(items: Mapping[str, tuple[Scalar, Node]]) -> bool | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,7 @@ FLOAT_ARRAYS = System(
 )  # fmt: skip
 
 
+@lru_cache(maxsize=16)
 def of(numbers: System) -> System:
     """Return the system of arrays whose elements are numbers of the system `numbers`.
 
