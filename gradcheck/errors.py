@@ -16,6 +16,10 @@ WINDOW = 72
 SHOWN = 50
 """Problems of one file that are shown."""
 
+MAX_WORD = 120
+"""Characters of a word in a message."""
+
+_LONG = re.compile(rf"\S{{{MAX_WORD + 1},}}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
@@ -70,6 +74,11 @@ class Source:
         return f"  {gutter} | {head}{marked}{tail}\n  {' ' * len(gutter)} | {carets}"
 
 
+def shortened(text: str) -> str:
+    """Return a message in which words of user text that no one can read are cut in the middle."""
+    return _LONG.sub(lambda m: f"{m[0][: MAX_WORD // 2]}…{m[0][-MAX_WORD // 4 :]}", text)
+
+
 def display_width(text: str) -> int:
     """Return the number of terminal columns that `text` takes."""
     if text.isascii():
@@ -110,7 +119,7 @@ class GradcheckError(Exception):
 
     def render(self) -> str:
         """Return the message with its place, a caret and the hint, safe for a terminal."""
-        message, lines = visible(self.message), []
+        message, lines = visible(shortened(self.message)), []
         if self.source is not None and self.span is not None:
             line, column = self.source.position(self.span[0])
             lines.append(f"{visible(self.source.name)}:{line}:{column}: error: {message}")
@@ -118,7 +127,7 @@ class GradcheckError(Exception):
         else:
             lines.append(f"error: {message}")
         if self.hint:
-            lines.append(f"  hint: {visible(self.hint)}")
+            lines.append(f"  hint: {visible(shortened(self.hint))}")
         return "\n".join(lines)
 
     def __str__(self) -> str:

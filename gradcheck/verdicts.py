@@ -131,11 +131,11 @@ class TensorResult(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """An expected value that does not hold.
+    """An expected value that does not hold, or an op of the spec's own whose rule is wrong.
 
     Attributes:
-        what: what was expected of: loss, outputs or grads, and the name.
-        place: line and column of the expectation.
+        what: what was expected of: loss, outputs or grads, and the name; or the rule.
+        place: line and column of the expectation, or of the node.
         reason: one sentence.
     """
 
@@ -156,6 +156,7 @@ class SpecResult(NamedTuple):
         tensors: one a parameter or input.
         facts: expectations that do not hold.
         held: how many hold.
+        faults: rules that are wrong under another upstream gradient than the network's.
         notes: sentences for the reader: ops at fault, directions, kinks.
     """
 
@@ -167,13 +168,14 @@ class SpecResult(NamedTuple):
     tensors: Sequence[TensorResult]
     facts: Sequence[Fact]
     held: int
+    faults: Sequence[Fact]
     notes: Sequence[str]
 
     @property
     def words(self) -> list[str]:
         """The verdicts that occur, once each."""
         found = {word for tensor in self.tensors for word in tensor.counts()}
-        return sorted(found | ({compare.DISAGREE} if self.facts else set()), key=compare.SEVERITY.index)
+        return sorted(found | ({compare.DISAGREE} if self.facts or self.faults else set()), key=compare.SEVERITY.index)
 
     @property
     def verdict(self) -> str:
@@ -204,9 +206,8 @@ class SpecResult(NamedTuple):
                 for t in self.tensors
             ],
             "listed": len(rows), "numbers": self.size, "gradients": rows,
-            "expect": [
-                {"what": f.what, "line": f.place[0], "column": f.place[1], "reason": f.reason} for f in self.facts
-            ],
+            "expect": [_fact(fact) for fact in self.facts],
+            "rules": [_fact(fact) for fact in self.faults],
             "notes": list(self.notes),
         }  # fmt: skip
 
@@ -253,6 +254,10 @@ class Verification(NamedTuple):
             "checks": [spec.to_dict() for spec in self.specs],
             "errors": [_error(problem) for problem in self.problems],
         }
+
+
+def _fact(fact: Fact) -> dict[str, Any]:
+    return {"what": fact.what, "line": fact.place[0], "column": fact.place[1], "reason": fact.reason}
 
 
 def _error(problem: GradcheckError) -> dict[str, Any]:

@@ -104,6 +104,7 @@ def check_network(network: Network, settings: Settings, exhaustive: bool = False
     from gradcheck import network_checks
     from gradcheck.arrays import FloatPoint
     from gradcheck.expectations import broken
+    from gradcheck.own_rules import faults
 
     wrt = selected(network, settings)
     shape = network.shapes[network.graph.output]
@@ -122,7 +123,7 @@ def check_network(network: Network, settings: Settings, exhaustive: bool = False
     facts = broken(network, point)
     return SpecResult(
         network.name, network.source.name, network.line, point.value, found.method, found.tensors, facts,
-        len(network.expected) - len(facts), notes,
+        len(network.expected) - len(facts), faults(network, point, settings), notes,
     )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ FLOORS = [
     {"scalars", "arrays", "results", "blame", "lines"},
     {"grading", "gatewise", "verdicts"},
     {"checking"},
-    {"network_checks", "expectations"},
+    {"network_checks", "expectations", "own_rules"},
     {"verifying"},
     {"report"},
     {"commands"},

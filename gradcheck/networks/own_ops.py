@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from gradcheck.errors import GradcheckError, LanguageError, ShapeError, Source, SpecError, did_you_mean
-from gradcheck.graph import Graph
+from gradcheck.graph import CONSTANT, INPUT, Graph
 from gradcheck.language.parser import parse
 from gradcheck.networks.records import Ref, Spec
 from gradcheck.networks.steps import NAME, mapping, refs, text
 from gradcheck.networks.tree import Map, Node, Scalar
+from gradcheck.ops import OPS
 from gradcheck.ops.op import Op
 from gradcheck.ops.own import register
 from gradcheck.ops.shapes import Shape, elementwise, show
@@ -45,13 +46,14 @@ def _row(name: str, ref: Ref, others: Mapping[str, Op]) -> Op:
     forward = text(node.items["forward"][1], "a formula")
     definition = _parsed(forward, args, others, f"the arguments {', '.join(args)}")
     rules = _rules(name, node, args, others)
+    elementwise_only = all(OPS[op].elementwise for op in definition.ops if op not in (INPUT, CONSTANT))
     row = Op(
         name, " ".join(args), vjp=tuple(rule.text for rule in rules), form=forward.text,
         shape=lambda *shapes: _shape(definition, args, shapes),
     )  # fmt: skip
     row.functions = dict(others)
     row.rule_shapes = tuple(
-        lambda shapes, out, rule=rule, arg=arg: _rule_shape(name, rule, arg, args, others, shapes, out)
+        _rule_shape(_Rule(name, rule, arg, args, others, elementwise_only))
         for rule, arg in zip(rules, args, strict=True)
     )
     return register(row)
@@ -112,24 +114,43 @@ def _shape(definition: Graph, args: list[str], shapes: tuple[Shape, ...]) -> Sha
         raise ValueError(error.message) from None
 
 
-def _rule_shape(
-    name: str, rule: Scalar, arg: str, args: list[str], others: Mapping[str, Op], shapes: tuple[Shape, ...], out: Shape
-) -> None:  # fmt: skip
-    """Refuse a rule whose result does not fit its argument.
+class _Rule(NamedTuple):
+    """One backward formula: of which op, where it stands, for which argument."""
 
-    Raises:
-        ShapeError: with its place.
+    op: str
+    formula: Scalar
+    arg: str
+    args: list[str]
+    functions: Mapping[str, Op]
+    elementwise: bool
+
+
+def _rule_shape(rule: _Rule) -> Callable[[tuple[Shape, ...], Shape], None]:
+    """Return a function that refuses the rule if its result does not fit its argument.
+
+    It raises ShapeError with its place. An elementwise op's rules are like the table's: they have the
+    shape of the result, and backprop sums them over broadcast axes. Any other rule has to do so itself.
     """
-    named: dict[str, Any] = {**dict(zip(args, shapes, strict=True)), "g": out, "out": out}
-    graph = _parsed(rule, list(named), others, "")
-    try:
-        found = infer(graph, {n: named[n] for n in graph.inputs})[graph.output]
-        elementwise(found, named[arg])
-    except ShapeError as error:
-        span = rule.inner(*error.span) if error.span else rule.span
-        raise ShapeError(f"op `{name}`: {error.message}", rule.source, span, error.hint) from None
-    except ValueError:
+    formula = rule.formula
+
+    def fits(shapes: tuple[Shape, ...], out: Shape) -> None:
+        named: dict[str, Any] = {**dict(zip(rule.args, shapes, strict=True)), "g": out, "out": out}
+        graph = _parsed(formula, list(named), rule.functions, "")
+        wanted = named[rule.arg]
+        try:
+            found = infer(graph, {n: named[n] for n in graph.inputs})[graph.output]
+            both = elementwise(found, wanted)
+        except ShapeError as error:
+            span = formula.inner(*error.span) if error.span else formula.span
+            raise ShapeError(f"op `{rule.op}`: {error.message}", formula.source, span, error.hint) from None
+        except ValueError:
+            both = ()
+        if both == wanted or (rule.elementwise and both == out):
+            return
+        hint = None if len(found) <= len(wanted) else "sum it over the axes along which the argument was repeated"
         raise ShapeError(
-            f"op `{name}`: the formula for `{arg}` gives {show(found)}, but `{arg}` is {show(named[arg])}",
-            rule.source, rule.span,
-        ) from None  # fmt: skip
+            f"op `{rule.op}`: the formula for `{rule.arg}` gives {show(found)}, but `{rule.arg}` is {show(wanted)}",
+            formula.source, formula.span, hint,
+        )  # fmt: skip
+
+    return fits

@@ -48,7 +48,7 @@ def _spec(spec: SpecResult, width: int) -> list[Line]:
         result += _table(shown)
     if len(shown) < len(spec.tensors):
         result.append([(f"  and {plural(len(spec.tensors) - len(shown), 'tensor')} more; -o json has all", "dim")])
-    for fact in spec.facts:
+    for fact in (*spec.facts, *spec.faults):
         result += _fact(spec, fact, width)
     for tensor in sorted(spec.tensors, key=lambda t: -SEVERITY.index(t.verdict)):
         result += _reasons(spec, tensor, width)
@@ -134,6 +134,9 @@ def _summary(found: Verification) -> str:
     if wrong:
         text += f" {plural(wrong, 'expectation')} did not hold."
     bounds = [t.caught for s in specs for t in s.tensors if t.caught is not None]
+    rules = sum(len(spec.faults) for spec in specs)
+    if rules:
+        text += f" {plural(rules, 'backward rule')} of the specs' own {'is' if rules == 1 else 'are'} wrong."
     if bounds and AGREE in counts:
         text += f" A relative error of {max(bounds):.1g} would have shown."
     if found.stopped:

@@ -10,7 +10,7 @@ Shape = tuple[int, ...]
 
 class Draw(NamedTuple):
     """Numbers to be drawn: `floats` of either sign, `positive`, `unit` (between 0 and 1), `integers`, `signs`,
-    `counts`, `bits`, `probabilities` and `logs` (of probabilities) along axis 1 (0 if there is only one)."""
+    `bits`, `small`, `probabilities` and `logs` (of probabilities) along axis 1 (0 if there is only one)."""
 
     kind: str
     shape: Shape
@@ -91,11 +91,13 @@ def linear() -> Iterator[Case]:
     yield from layer(
         "Embedding", {"x": index(1, 2, 4, 2)}, {"padding_idx": 2}, {"padding_idx": -1}, {"x": integers(5, 2, 3)},
         {"x": {"value": 3, "dtype": "int32"}}, {"x": index([0, 1], [1, 4]), "padding_idx": 1}, {"x": [3, 0, 3]},
+        {"x": index(0, 1, 4), "padding_idx": 0},
         num_embeddings=5, embedding_dim=3,
     )  # fmt: skip
     yield from layer(
         "Flatten", (2, 3, 2, 2), {"start_dim": 0}, {"start_dim": 2}, {"end_dim": 2}, {"start_dim": 0, "end_dim": 1},
         {"start_dim": -3, "end_dim": -2}, {"start_dim": 1, "end_dim": 1}, {"x": (4,), "start_dim": 0},
+        {"x": (), "start_dim": 0},
     )  # fmt: skip
     yield from layer("Identity", (2, 3))
     mask = Draw("bits", (3, 4))
@@ -220,7 +222,7 @@ def normalizations() -> Iterator[Case]:
     yield from layer(
         "RMSNorm", (4, 2, 3), {"normalized_shape": 3}, {"normalized_shape": [2, 3]}, {"eps": 0.1},
         {"elementwise_affine": False}, {"elementwise_affine": False, "normalized_shape": [2, 3], "eps": 0.01},
-        {"x": (5,)},
+        {"x": (5,)}, {"x": {"value": [[1.25e-8, -0.75e-8, 2.5e-8], [0.5e-8, 1e-8, -1.5e-8]]}},
     )  # fmt: skip
     yield from layer(
         "GroupNorm", (2, 4, 3), {"num_groups": 1}, {"num_groups": 4}, {"affine": False}, {"bias": False}, {"eps": 0.1},
@@ -248,7 +250,7 @@ def activations() -> Iterator[Case]:
     yield from layer("Hardtanh", points, {"min_val": -0.5}, {"max_val": 2.5}, {"min_val": 0.5, "max_val": 6.25})
     yield from layer(
         "PReLU", (2, 3), {"num_parameters": 3}, {"num_parameters": 3, "x": (2, 3, 2)}, {"x": (4,)},
-        {"num_parameters": 3, "x": (1, 3, 2, 2)}, {"init": 0.4, "initial": True},
+        {"num_parameters": 3, "x": (1, 3, 2, 2)}, {"initial": True}, {"init": 0.4, "initial": True},
         {"num_parameters": 3, "init": 0.1, "initial": True},
     )  # fmt: skip
     for kind in ("Softmax", "LogSoftmax"):
@@ -257,6 +259,7 @@ def activations() -> Iterator[Case]:
             {"x": (2, 3, 2), "dim": -1}, {"x": {"value": [[800.5, 801.25, 799.0], [-900.0, -901.5, -899.75]]}},
             dim=1,
         )  # fmt: skip
+        yield from layer(kind, (3, 5), {"x": (3, 2, 2)}, {"x": (5,)})
     yield from layer("GLU", (4, 2), {"dim": 0}, {"dim": 1}, {"x": (2, 4, 3), "dim": 1}, {"x": (2, 4, 3), "dim": -2})
 
 
@@ -290,6 +293,10 @@ def attention() -> Iterator[Case]:
         {"q": (2, 3, 4), "k": (2, 3, 4), "v": (2, 3, 4), "attn_mask": [[0.5, -1, 2], [0, 1.5, -0.25], [1, 1, 0.75]]},
         {**heads, "attn_mask": "m", "values": {"m": {"value": [[True, False, True]] * 3, "dtype": "bool"}}},
         {"q": (5, 4), "k": (2, 4), "v": (2, 4), "is_causal": True},
+        {"q": (1, 3, 4), "attn_mask": "m", "values": {"m": Draw("floats", (2, 3, 5))}}, {"q": (2, 1, 3, 4)},
+        {"q": (2, 4), "k": (2, 4), "v": (2, 3), "attn_mask": [[True, False], [True, True]]},
+        {"attn_mask": [[1, 0, 1, 1, 0], [0, 0, 0, 1, 1], [1, 1, 1, 0, 1]]},
+        {"attn_mask": "m", "values": {"m": {"value": [[1, 0, 1, 1, 0]], "dtype": "bool"}}},
     )  # fmt: skip
     kind, sides = "MultiheadAttention", {"q": (3, 2, 4), "k": (2, 2, 4), "v": (2, 2, 4)}
     forbidden = {"value": [[False, True, False], [False, False, True], [False, False, False]], "dtype": "bool"}
@@ -299,7 +306,10 @@ def attention() -> Iterator[Case]:
         {"is_causal": True}, {"is_causal": True, "batch_first": True}, {"dropout": 0.1, "training": False},
         {"attn_mask": "m", "values": {"m": Draw("floats", (3, 3))}}, {"attn_mask": "m", "values": {"m": forbidden}},
         {"x": (2, 3, 4), "attn_mask": [[0.5, -1, 2], [0, 1.5, -0.25], [1, 1, 0.75]], "batch_first": True},
-        {"attn_mask": "m", "values": {"m": Draw("floats", (4, 3, 3))}}, embed_dim=4, num_heads=2,
+        {"attn_mask": "m", "values": {"m": Draw("floats", (4, 3, 3))}},
+        {"x": (3, 4), "attn_mask": "m", "values": {"m": Draw("floats", (3, 3))}, "average_attn_weights": False},
+        {"x": (3, 4), "attn_mask": "m", "values": {"m": Draw("floats", (2, 3, 3))}},
+        {"attn_mask": [[1, 0, 0], [1, 1, 0], [1, 1, 1]]}, embed_dim=4, num_heads=2,
     )  # fmt: skip
     yield from layer(
         kind, sides, {"q": (2, 3, 4), "batch_first": True}, {"q": (3, 4), "k": (2, 4), "v": (2, 4)},

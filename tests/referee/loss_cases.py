@@ -100,6 +100,7 @@ def regressions() -> Iterator[Case]:
     yield from loss(
         "GaussianNLLLoss", {"x": (3, 2), "t": (3, 2), "v": Draw("positive", (3, 2))}, {"full": True},
         {"v": Draw("positive", (3, 1))}, {"v": Draw("positive", (3,))}, {"eps": 0.01},
+        {"v": {"value": [[1e-7, 1.5], [0.75, 0.125], [2.25, 1e-8]]}, "fixed": "v"},
         {"eps": 0.5, "v": {"value": [[0.2, 1.5], [0.75, 0.125], [2.25, 3.5]]}, "full": True, "fixed": "v"}, fixed="",
     )  # fmt: skip
 

@@ -91,7 +91,9 @@ def with_numbers(case: Case) -> dict[str, Any]:
 
 def records() -> Iterator[dict[str, Any]]:
     """Yield every record."""
-    for case in [*layers(), *losses()]:
+    found = [*layers(), *losses()]
+    assert len({case.id for case in found}) == len(found)
+    for case in found:
         spec = with_numbers(case)
         yield {"id": case.id, "spec": spec, **results(spec)}
 
