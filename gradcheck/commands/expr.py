@@ -53,7 +53,7 @@ def _is_option(word: str, known: set[str]) -> bool:
     return word in known or re.match(r"-o(table|json)", word) is not None
 
 
-@click.command(cls=_ExpressionCommand, no_args_is_help=True)
+@click.command(cls=_ExpressionCommand, no_args_is_help=True, short_help="Check the gradient of an expression.")
 @click.argument("expression")
 @click.option(
     "--at",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 
 
-@click.command()
+@click.command(short_help="List the ops, or show one.")
 @click.argument("name", required=False)
 def ops(name: str | None) -> None:
     """List the ops, or show one: its definition, gradient rules, domain and kinks."""
@@ -25,7 +25,7 @@ def ops(name: str | None) -> None:
     _print(op_lines(row))
 
 
-@click.command()
+@click.command(short_help="List the layers and losses, or show one.")
 @click.argument("name", required=False)
 def layers(name: str | None) -> None:
     """List the layers and losses, or show one: its arguments, parameters and the program that defines it."""
@@ -44,7 +44,7 @@ def layers(name: str | None) -> None:
     _print(layer_lines(row))
 
 
-@click.command()
+@click.command(short_help="Print a JSON Schema of specs.")
 def schema() -> None:
     """Print a JSON Schema of specs, for editors; it is made from the table of layers."""
     import json

@@ -17,7 +17,7 @@ PATIENCE = 1.0
 """Seconds after which a person who watches is told what is going on."""
 
 
-@click.command(no_args_is_help=True)
+@click.command(no_args_is_help=True, short_help="Check the networks in YAML specs.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @click.option("-k", "pattern", metavar="PATTERN", help="Only specs whose name or file::name contains or fits this.")
 @click.option("--wrt", metavar="fc1.*,x", help="Check only these tensors; * and ? stand for anything.")
