@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import random
 import re
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import FORBIDDEN, cases
+from support import FORBIDDEN, cases, run
 
 from gradcheck.errors import GradcheckError, LanguageError, Source, SpecErrors
 from gradcheck.networks.document import documents
@@ -216,6 +217,44 @@ def test_losses_follow_the_last_layer(text: str, loss: str) -> None:
     assert spec_of(text)["loss"] == loss
 
 
+PRINTED_LOSSES = [
+    ("HuberLoss()", "loss: {type: HuberLoss, target: t}  # guessed: what it compares", "init: normal_"),
+    ("BCEWithLogitsLoss()", "loss: {type: BCEWithLogitsLoss, target: t}  # guessed: what it compares", "init: ones_"),
+    ("NLLLoss()", "loss: {type: NLLLoss, target: t}  # guessed: what it compares", "value: [0, 1], dtype: int64"),
+    ("L1Loss(reduction=sum)",
+     "loss: {type: L1Loss, reduction: sum, target: t}  # guessed: what it compares", "init: normal_"),
+    ("HingeEmbeddingLoss()",
+     "# loss: {type: HingeEmbeddingLoss, target: …}; without it the sum of the outputs is checked", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("printed", "line", "target"), PRINTED_LOSSES, ids=[row[0] for row in PRINTED_LOSSES])
+def test_a_printed_loss_is_the_loss_and_no_layer(printed: str, line: str, target: str | None) -> None:
+    found = spec_of(f"Net(\n  (criterion): {printed}\n  (fc): Linear(4, 3)\n)")
+    lines = found["text"].splitlines()
+    assert (found["layers"], lines[-1]) == (["fc"], line)
+    targets = [each for each in lines if each.startswith("  t: ")]
+    assert len(targets) == (target is not None)
+    assert all(target is not None and target in each for each in targets)
+    networks, problems = load(Source(found["text"], "spec.yaml"))
+    assert ([problem.render() for problem in problems], len(networks)) == ([], 1)
+
+
+def test_rows_are_looked_up_in_an_input_alone() -> None:
+    found = spec_of("Sequential(\n  (0): Tanh()\n  (1): Embedding(5, 2)\n)")
+    assert (found["loss"], "the layers do not fit" in found["text"]) == (None, True)
+
+
+def test_a_picture_that_takes_too_much_memory_is_not_called_a_misfit() -> None:
+    wide = "(0): Conv2d(3, 512, kernel_size=3)\n(1): Conv2d(512, 512, kernel_size=3)\n"
+    found = spec_of(f"Sequential(\n{wide}(2): Flatten()\n(3): Linear({512 * 200 * 200}, 2)\n)")
+    assert "# guessed; none that was tried fits; this one takes too much memory" in found["text"]
+    _, problems = load(Source(found["text"], "spec.yaml"))
+    assert [problem.message for problem in problems if "the values up to here take" in problem.message]
+    found = spec_of(f"Sequential(\n{wide}(2): Conv2d(511, 2, kernel_size=1)\n)")
+    assert "# guessed; the layers do not fit together in this order" in found["text"]
+
+
 def test_a_spec_says_what_was_guessed() -> None:
     written = from_model(Source(next(m["print"] for m in MODELS if m["name"] == "lenet"), "model.txt"), LAYERS)
     assert written == (
@@ -262,6 +301,11 @@ def test_channels_are_not_read_behind_a_linear_layer() -> None:
     assert (found["entering"], found["target"]) == ([2, 1, 8, 8], ("shape", [2, 5]))
 
 
+def test_slopes_of_a_prelu_are_channels_but_for_one() -> None:
+    assert spec_of("PReLU(num_parameters=5)")["entering"] == [2, 5]
+    assert spec_of("Sequential(\n  (0): PReLU(num_parameters=1)\n  (1): Linear(4, 2)\n)")["entering"] == [2, 4]
+
+
 def test_words_of_a_class_are_kept_as_comments() -> None:
     text = next(m["print"] for m in MODELS if m["name"] == "blocks")
     assert "# it says of itself: scale=2\n" in spec_of(text)["text"]
@@ -286,7 +330,7 @@ UNREADABLE = [
     ("Sequential(\n  (0): Linaer(2, 3)\n  (1): Foobarbaz()\n)",
      [("2:8", "unknown layer `Linaer`", "did you mean `Linear`?"), ("3:8", "unknown layer `Foobarbaz`", OPS)]),
     ("LSTM(10, 20)", [("1:1", "unknown layer `LSTM`", "write its steps as nodes with LSTMCell")]),
-    ("Bilinear(2, 3, 4)", [("1:1", "unknown layer `Bilinear`", "it takes two inputs: write it as a node")]),
+    ("Bilinear(2, 3, 4)", [("1:1", "`Bilinear` takes 2 inputs", "write it as a node, with inputs:")]),
     ("Sequential(\n  (0): Linear(2, 3\n  (1): Linear(f(x))\n)",
      [("2:14", "this `(` is not closed", "add `)`"), ("3:15", "this is not a value", VALUES)]),
     ("Sequential(\n  (0): Tanh()\n", [("1:11", "this `(` is not closed", "add `)`")]),
@@ -320,6 +364,15 @@ def test_hostile_models_are_bounded() -> None:
     flat = "A(\n" + "(0-9999): 10000 x Tanh()\n" * 20_000 + ")"
     assert [message for _, message, _ in complaints(flat)] == [f"more than {MAX_LAYERS:,} modules"]
     assert time.perf_counter() - begin < 3
+
+
+def test_a_search_ends() -> None:
+    """Every layer is another one, so that nothing is known of it from the one before."""
+    begin = time.perf_counter()
+    layers = "".join(f"({k}): Conv2d({k + 3}, {k + 4}, kernel_size=3, padding=1)\n" for k in range(600))
+    found = spec_of(f"Sequential(\n{layers}(last): Linear(7, 2, bias=1)\n)")
+    assert "# guessed; none that was tried fits\n" in found["text"]
+    assert time.perf_counter() - begin < 6
 
 
 @pytest.mark.parametrize(
@@ -379,15 +432,38 @@ def test_the_starter_shows_every_key() -> None:
 OPTIONAL = ["mode", "output", "ops", "backward", "check", "expect"]
 
 
+def added(*keys: str) -> str:
+    """Return the starter with what it comments out under some keys."""
+    text = starter()
+    for key in keys:
+        block = re.compile(rf"^# {key}:.*(?:\n#   .*)*", re.MULTILINE)
+        assert block.search(text)
+        text = block.sub(lambda m: re.sub("^# ", "", m[0], flags=re.MULTILINE), text)
+    return text
+
+
 @pytest.mark.parametrize("key", OPTIONAL)
-def test_what_the_starter_comments_out_is_valid_too(key: str) -> None:
-    text = re.sub(
-        rf"^# {key}:.*(?:\n#   .*)*",
-        lambda m: re.sub(r"^# ", "", m[0], flags=re.MULTILINE),
-        starter(),
-        flags=re.MULTILINE,
-    )
-    assert text != starter()
-    networks, problems = load(Source(text, "starter.yaml"))
-    assert [problem.render() for problem in problems] == []
-    assert len(networks) == 1
+def test_what_the_starter_comments_out_is_right_too(key: str) -> None:
+    """The numbers it expects are those of torch 2.13 for the same parameters."""
+    done = run("verify", "-", stdin=added(key).encode())
+    assert (done.status, done.err) == (0, "")
+    assert "disagree" not in done.out
+
+
+@pytest.mark.parametrize("activation", ["tanh", "swish"])
+def test_the_graph_in_the_starter_can_take_the_place_of_the_chain(activation: str) -> None:
+    text = re.sub(r"^layers:.*(?:\n- .*)*", "", added("nodes", "ops"), flags=re.MULTILINE)
+    done = run("verify", "-", stdin=text.replace("tanh(", f"{activation}(").encode())
+    assert (done.status, done.err) == (0, "")
+    assert "fc1.weight" in done.out
+    assert "fc2" not in done.out
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "rms", "huber"])
+def test_init_writes_what_verify_reads(name: str, tmp_path: pathlib.Path) -> None:
+    printed = tmp_path / "model.txt"
+    printed.write_text(next(m["print"] for m in MODELS if m["name"] == name), encoding="utf-8")
+    written = run("init", "--from-repr", str(printed))
+    assert (written.status, written.err) == (0, "")
+    done = run("verify", "-", stdin=written.out.encode())
+    assert (done.status, done.err) == (0, "")

@@ -113,7 +113,7 @@ class _Trial:
         assert row is not None
         self.row = row
         self.axes = len(row.example[1][0])
-        self.tried: dict[tuple[Shape, bool], Shape | Misfit] = {}
+        self.tried: dict[tuple[Shape, bool], Shape | str] = {}
         self.values: dict[str, Any] | None = None
         place = Scalar(Source("", "model"), 0, 0, "", "'")
         step = Step(
@@ -153,18 +153,18 @@ class _Trial:
         if key not in self.tried:
             self.tried[key] = self.planned(x)
         found = self.tried[key]
-        if isinstance(found, Misfit):
-            raise found
+        if isinstance(found, str):
+            raise Misfit(found)
         return found
 
-    def planned(self, x: Operand) -> Shape | Misfit:
+    def planned(self, x: Operand) -> Shape | str:
         """Return the shape of what the table's program makes of an input, or why it makes nothing of it.
 
         Raises:
             SizeError: if its values would not fit in the stated memory.
         """
         if self.values is None:
-            return Misfit("its arguments are not those of its constructor")
+            return "its arguments are not those of its constructor"
         name = self.row.operands[0]
         try:
             # A spec that is made from a print switches dropout off.
@@ -176,9 +176,9 @@ class _Trial:
         except SizeError:
             raise
         except GradcheckError as error:
-            return Misfit(error.message)
+            return error.message
         except Misfit as error:
-            return error
+            return str(error)
         return shapes[sub.stages[plan.outputs[0]] if plan.outputs else sub.output]
 
 
