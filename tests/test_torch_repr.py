@@ -446,13 +446,18 @@ def added(*keys: str) -> str:
 def test_what_the_starter_comments_out_is_right_too(key: str) -> None:
     """The numbers it expects are those of torch 2.13 for the same parameters."""
     done = run("verify", "-", stdin=added(key).encode())
+    if key == "ops":
+        # An op that no node uses would not be checked.
+        assert (done.status, "op `swish` is never used" in done.err) == (2, True)
+        return
     assert (done.status, done.err) == (0, "")
     assert "disagree" not in done.out
 
 
 @pytest.mark.parametrize("activation", ["tanh", "swish"])
 def test_the_graph_in_the_starter_can_take_the_place_of_the_chain(activation: str) -> None:
-    text = re.sub(r"^layers:.*(?:\n- .*)*", "", added("nodes", "ops"), flags=re.MULTILINE)
+    keys = ("nodes", "ops") if activation == "swish" else ("nodes",)
+    text = re.sub(r"^layers:.*(?:\n- .*)*", "", added(*keys), flags=re.MULTILINE)
     done = run("verify", "-", stdin=text.replace("tanh(", f"{activation}(").encode())
     assert (done.status, done.err) == (0, "")
     assert "fc1.weight" in done.out

@@ -91,6 +91,17 @@ def inert(name: str) -> Argument:
     return Argument(name, lambda v: v, "anything; it changes nothing here", None, inert=True)
 
 
+def legacy(name: str) -> Argument:
+    """An argument that torch replaced by `reduction`: only its default, which changes nothing, is taken."""
+
+    def read(value: Any) -> Any:
+        if value not in (None, True):
+            raise ValueError
+        return value
+
+    return Argument(name, read, "left out: write reduction: sum or none", None, inert=True)
+
+
 def per_axis(name: str, rank: int, default: Any = REQUIRED, least: int = 1) -> Argument:
     """A whole number, or one for each of `rank` axes; the plan gets a tuple."""
 

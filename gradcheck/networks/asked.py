@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -12,6 +13,7 @@ from gradcheck.networks.names import Names
 from gradcheck.networks.network import BUFFER, INPUT, PARAMETER, Network
 from gradcheck.networks.records import Ref, Unknown
 from gradcheck.networks.scope import Formula
+from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import show
 from gradcheck.shapes import infer
 
@@ -21,6 +23,7 @@ def settle(b: Names, network: Network) -> None:
     spec = b.spec
     b.attempt(_outputs, b)
     _unused_parameters(b)
+    _unused_ops(b)
     b.attempt(_select, b, network)
     for target, (ref, scalar) in spec.backward.items():
         b.attempt(_claim, b, network, target, ref, scalar)
@@ -66,6 +69,21 @@ def _key(b: Names, section: str, name: str, ref: Ref) -> Any:
     node = b.spec.node.items[section][1]
     items = getattr(node, "items", {})
     return items[name][0] if name in items else ref.place
+
+
+def _unused_ops(b: Names) -> None:
+    """Report ops that are defined and never used: nothing would check them."""
+    used = {op.partition("#")[0] for op in b.graph.ops if "#" in op}
+    used |= {name for op in b.ops.values() for name in op.functions if name in _called(op)}
+    for name, ref in b.spec.ops.items():
+        if name in b.ops and name not in used and not b.incomplete:
+            place = _key(b, "ops", name, ref)
+            b.problems.append(place.error(f"op `{name}` is never used, so it cannot be checked", "use it in a node"))
+
+
+def _called(op: Op) -> set[str]:
+    """Return the words in an op's definition."""
+    return set(re.findall(r"\w+", op.form or ""))
 
 
 def _select(b: Names, network: Network) -> None:

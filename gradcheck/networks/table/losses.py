@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gradcheck.networks.arguments import boolean, inert, integer, number, reduction, tensor
+from gradcheck.networks.arguments import boolean, integer, legacy, number, reduction, tensor
 from gradcheck.networks.layer import Argument, Arguments, Constant, Layer, Misfit, Operand, Plan
 from gradcheck.ops.shapes import elementwise, show
 
-OLD = (inert("size_average"), inert("reduce"))
+OLD = (legacy("size_average"), legacy("reduce"))
 """Arguments that torch deprecated."""
 
 
