@@ -166,6 +166,18 @@ def _at_kink(graded: Answer, slope: SlopeAnswer) -> Verdict:
     return Verdict(DISAGREE, f"{_short(graded.value)} is outside of the one-sided slopes; {sides}")
 
 
+def joint_kink(verdict: Verdict, slope: SlopeAnswer | None, bends: int) -> Verdict:
+    """Return the verdict in a network, where several kinks may meet in one number.
+
+    Each op's rule takes one of its own slopes; where several ops bend at once, what the chain rule
+    makes of their choices may leave the function's own one-sided slopes although no rule is wrong.
+    Where the function has a slope it must be met all the same.
+    """
+    if verdict.word != DISAGREE or slope is None or slope.kind != "kink" or bends < 2:
+        return verdict
+    return Verdict(KINK, f"{verdict.reason}; {bends} kinks meet here, and each rule took one of its own slopes")
+
+
 def _typed(graded: Answer, truth: Answer) -> Verdict:
     """Grade a number that the user typed: to float64's last digits, or to those written."""
     assert graded.written is not None
@@ -312,7 +324,9 @@ def claimed(typed: Any, backprop: Any, words: Any, bound: Any) -> tuple[Any, dic
     """
     import numpy as np
 
-    bar = np.where(np.isfinite(bound), bound, 0.0) + DATA_DIGITS * np.abs(backprop)
+    # Rounding further up, in sums that cancel, is a part of the tensor's largest number.
+    largest = np.max(np.abs(backprop), initial=0.0, where=np.isfinite(backprop))
+    bar = np.where(np.isfinite(bound), bound, 0.0) + DATA_DIGITS * largest
     with np.errstate(all="ignore"):
         wrong = ~(np.abs(typed - backprop) <= bar)
     graded = np.where(wrong, SEVERITY.index(DISAGREE), words).astype(np.uint8)

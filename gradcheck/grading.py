@@ -70,11 +70,13 @@ class Question(NamedTuple):
         settings: the engines, among other things.
         wrt: the inputs to check.
         claims: gradients that the user gave, by input.
+        joint: whether kinks of several ops that meet in one number excuse each other: so in networks.
     """
 
     settings: Settings
     wrt: Sequence[str]
     claims: Mapping[str, Claim]
+    joint: bool = False
 
 
 class Grading:
@@ -180,6 +182,8 @@ class Grading:
             assert graded is not None
             scale = self.largest / (abs(value) or 1.0)
             verdict = compare.judge(graded, None if graded is symbolic else symbolic, slope, scale)
+            if graded is back and self.job.joint and back.finite:
+                verdict = compare.joint_kink(verdict, slope, len(self.exact.bends))
             if graded is back and verdict.word == compare.AGREE and self.worn_value is not None:
                 verdict = self.worn_value
             verdict = self.blame.explain(verdict, graded is back, slope, rough[k])

@@ -127,7 +127,7 @@ def _graded(network: Network, wrt: Sequence[str], settings: Settings) -> list[Te
 
     def graded(names: Sequence[str], claims: Mapping[str, Claim]) -> dict[str, TensorResult]:
         rows: dict[str, list[Gradient]] = {name: [] for name in names}
-        for row in Grading(Question(settings, names, claims), point).check().gradients:
+        for row in Grading(Question(settings, names, claims, joint=True), point).check().gradients:
             rows[row.input].append(row)
         return {name: _from_rows(network, name, rows[name], settings) for name in names}
 

@@ -12,6 +12,9 @@ from gradcheck.results import FORMAT, plain
 LISTED = 10_000
 """Numbers of one spec up to which the JSON report lists each; beyond, those that are not plain agreement."""
 
+ERROR = "error"
+"""The verdict of a run in which a spec could not be computed."""
+
 METHODS = ("backprop", "symbolic", "finite_difference", "claimed")
 
 
@@ -92,7 +95,8 @@ class TensorResult(NamedTuple):
         with np.errstate(all="ignore"):
             size = np.maximum(np.abs(graded), np.abs(truth))
             right = self.words != compare.SEVERITY.index(compare.DISAGREE)
-            size = np.where(right & (size <= compare.NOISE * np.nanmax(size)), np.nanmax(size), size)
+            largest = np.max(size, initial=0.0, where=np.isfinite(size))
+            size = np.where(right & (size <= compare.NOISE * largest), largest, size)
             gap = np.abs(graded - truth) / np.where(size == 0, 1, size)
         return np.where(np.isnan(graded), np.inf, np.where(np.isnan(gap), 0, gap))
 
@@ -234,8 +238,15 @@ class Verification(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """The word for the whole run."""
-        return compare.overall(self.words)
+        """The word for the whole run; `error` if a spec has no value or slope at its numbers."""
+        if self.problems:
+            return ERROR
+        return compare.NOT_EXERCISED if self.exit_code == 5 else compare.overall(self.words)
+
+    @property
+    def idle(self) -> list[SpecResult]:
+        """The specs in which nothing was exercised."""
+        return [spec for spec in self.specs if spec.verdict == compare.NOT_EXERCISED]
 
     @property
     def exit_code(self) -> int:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from gradcheck.errors import GradcheckError, NothingFound, Source, SpecError, SpecErrors
-from gradcheck.networks.document import read_file
+from gradcheck.networks.document import MAX_BYTES, read_file
 from gradcheck.networks.loading import load, matching
 from gradcheck.networks.network import Network
 
@@ -40,11 +40,12 @@ def networks_in(
             piped = path == "-" and standard_input is not None
             source = standard_input() if piped and standard_input else read_file(path)
         except GradcheckError as error:
-            problems.append(error)
+            if certain or _mentions_key(path):
+                problems.append(error)
             continue
         if not certain and not _has_key(source.text):
             continue
-        networks, wrong = load(source, "." if piped else os.path.dirname(path), outside=outside)
+        networks, wrong = load(source, "." if piped else os.path.dirname(path), outside=outside, certain=certain)
         found += networks
         problems += wrong
     if problems:
@@ -79,3 +80,14 @@ def _files(paths: Sequence[str], problems: list[GradcheckError], piped: bool) ->
 def _has_key(text: str) -> bool:
     """Whether a file in a directory is meant to be a spec."""
     return re.search(r"""^\s*(?:\{\s*)?["']?gradcheck["']?\s*:""", text, re.MULTILINE) is not None
+
+
+def _mentions_key(path: str) -> bool:
+    """Whether a file that cannot be read as text may be a spec all the same."""
+    try:
+        if not os.path.isfile(path):
+            return True
+        with open(path, "rb") as file:
+            return b"gradcheck" in file.read(MAX_BYTES).replace(b"\0", b"")
+    except OSError:
+        return True

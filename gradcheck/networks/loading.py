@@ -13,18 +13,25 @@ from gradcheck.networks.spec import Reader
 from gradcheck.networks.tree import Map, Node
 
 
-def load(source: Source, folder: str = ".", *, outside: bool = False) -> tuple[list[Network], list[GradcheckError]]:
+def load(
+    source: Source, folder: str = ".", *, outside: bool = False, certain: bool = True
+) -> tuple[list[Network], list[GradcheckError]]:
     """Build every spec in a text.
 
     Args:
         source: the text of one or more YAML documents.
         folder: the spec's folder, from which it may read files.
         outside: whether it may read files elsewhere too.
+        certain: whether this is meant to be a spec; otherwise what has no `gradcheck` key is passed over.
 
     Returns:
         the networks, and everything that is wrong; networks of documents with mistakes are left out.
     """
     roots, problems = documents(source)
+    if not certain:
+        if roots and not any(map(_is_spec, roots)):
+            return [], []
+        roots = [root for root in roots if _is_spec(root)]
     found = []
     base = os.path.splitext(os.path.basename(source.name))[0]
     for k, root in enumerate(roots):
@@ -35,8 +42,12 @@ def load(source: Source, folder: str = ".", *, outside: bool = False) -> tuple[l
     return found, problems
 
 
+def _is_spec(root: Node) -> bool:
+    return isinstance(root, Map) and "gradcheck" in root.items
+
+
 def _network(root: Node, name: str, folder: str, outside: bool, problems: list[GradcheckError]) -> Network | None:
-    if not isinstance(root, Map) or "gradcheck" not in root.items:
+    if not isinstance(root, Map) or not _is_spec(root):
         problems.append(root.error("this is not a spec", "a spec begins with gradcheck: 1"))
         return None
     start = len(problems)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gradcheck.compare import AGREE, DISAGREE, INCONCLUSIVE, NOT_EXERCISED, SEVERITY, exit_code
 from gradcheck.errors import visible
 from gradcheck.ops.shapes import show
-from gradcheck.report.text import Line, Segment, aligned, fold, number, plural
+from gradcheck.report.text import Line, Segment, aligned, fold, number, plural, width_of
 from gradcheck.verdicts import Fact, SpecResult, TensorResult, Verification
 
 MOST_ROWS = 40
@@ -45,7 +45,7 @@ def _spec(spec: SpecResult, width: int) -> list[Line]:
     if len(shown) > MOST_ROWS:
         shown = sorted(shown, key=lambda t: -SEVERITY.index(t.verdict))[:MOST_ROWS]
     if shown:
-        result += _table(shown)
+        result += _table(shown, width)
     if len(shown) < len(spec.tensors):
         result.append([(f"  and {plural(len(spec.tensors) - len(shown), 'tensor')} more; -o json has all", "dim")])
     for fact in (*spec.facts, *spec.faults):
@@ -60,8 +60,26 @@ def _spec(spec: SpecResult, width: int) -> list[Line]:
     return [*result, *fold([(kept, "dim")], width, 6)]
 
 
-def _table(tensors: Sequence[TensorResult]) -> list[Line]:
+def _table(tensors: Sequence[TensorResult], width: int) -> list[Line]:
+    """Return a row a tensor; on a narrow screen with less on it, or in two lines."""
     methods = [m for m in TITLES if any(m in t.answers for t in tensors)]
+    full = _grid(tensors, methods)
+    if width_of(full) <= width:
+        return full
+    counts = [(TITLES[m], sum(t.covered(m) for t in tensors), sum(t.size for t in tensors)) for m in methods]
+    said = ", ".join(f"{title} {have:,} of {total:,}" for title, have, total in counts)
+    short = _grid(tensors, [])
+    if width_of(short) > width:
+        short = []
+        for tensor in tensors:
+            size = f"{show(tensor.shape) if tensor.shape else 'scalar'}, {plural(tensor.size, 'number')}, "
+            short.append([("  ", ""), (visible(tensor.name), "head")])
+            line = [(f"    {size}worst {_worst(tensor)}: ", ""), (tensor.verdict, tensor.verdict)]
+            short += fold(line, width, 6)
+    return [*short, *fold([(f"  numbers by {said}", "dim")], width, 6)]
+
+
+def _grid(tensors: Sequence[TensorResult], methods: Sequence[str]) -> list[Line]:
     table: list[list[Segment]] = [
         [(text, "dim") for text in ("tensor", "shape", *(TITLES[m] for m in methods), "worst number", "verdict")]
     ]
@@ -139,6 +157,11 @@ def _summary(found: Verification) -> str:
         text += f" {plural(rules, 'backward rule')} of the specs' own {'is' if rules == 1 else 'are'} wrong."
     if bounds and AGREE in counts:
         text += f" A relative error of {max(bounds):.1g} would have shown."
+    if found.idle:
+        text += f" Nothing was exercised in {plural(len(found.idle), 'spec')}."
+    if found.problems:
+        what = plural(len(found.problems), "spec")
+        text += f" {what} {'has' if len(found.problems) == 1 else 'have'} no value or slope at the numbers given."
     if found.stopped:
         text += " Stopped at the first failure."
     return f"{text} Exit status {found.exit_code}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import IO
 
+from gradcheck.errors import UNSAFE
 from gradcheck.report.text import Line
 from gradcheck.results import Report
 from gradcheck.verdicts import Verification
@@ -65,4 +66,6 @@ def as_json(report: Report | Verification) -> str:
     """Return the report as one line of JSON text."""
     import json
 
-    return json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False)
+    # Direction marks and the like stand only within strings, where JSON takes their escapes.
+    return UNSAFE.sub(lambda m: f"\\u{ord(m[0]):04x}", text) + "\n"
