@@ -12,7 +12,7 @@ from gradcheck.errors import ShapeError, SpecError, did_you_mean
 from gradcheck.networks.names import Names
 from gradcheck.networks.network import BUFFER, INPUT, PARAMETER, Network
 from gradcheck.networks.records import Ref, Unknown
-from gradcheck.networks.scope import Formula
+from gradcheck.networks.scope import Formula, Vocabulary
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import show
 from gradcheck.shapes import infer
@@ -113,7 +113,7 @@ def _claim(b: Names, network: Network, target: str, ref: Ref, scalar: Any) -> No
         SpecError, LanguageError: with the place.
     """
     upstream = [f"d_{name}" for name in (*b.graph.inputs, *b.graph.stages)]
-    formula = Formula(scalar, b.spec, b.ops, [*b.tensors, *upstream, *(f"d_{n}" for n in b.found)])
+    formula = Formula(scalar, Vocabulary(b.spec, [*b.tensors, *upstream, *(f"d_{n}" for n in b.found)]), b.ops)
     hint: str | None
     if target not in b.tensors or target not in network.wrt:
         if b.incomplete:

@@ -14,7 +14,7 @@ from gradcheck.networks.layer import Parameter
 from gradcheck.networks.network import BUFFER, DATA, INPUT, PARAMETER, Tensor
 from gradcheck.networks.own_ops import own_ops
 from gradcheck.networks.records import Ref, Spec, Step, Unknown
-from gradcheck.networks.scope import Formula, base
+from gradcheck.networks.scope import Formula, Vocabulary, base
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import Shape, show
 from gradcheck.shapes import MAX_ELEMENTS
@@ -47,6 +47,7 @@ class Names:
         self.total = 0
         self.ops: dict[str, Op] = own_ops(spec, problems)
         self.formulas: dict[str, Formula] = {}
+        self.words = Vocabulary(spec)
 
     @property
     def incomplete(self) -> bool:
@@ -69,7 +70,7 @@ class Names:
         for name in self.spec.ops:
             if name not in self.ops and re.search(rf"\b{name}\s*\(", one.formula.text):
                 raise Unknown
-        self.formulas[one.name] = Formula(one.formula, self.spec, self.ops)
+        self.formulas[one.name] = Formula(one.formula, self.words, self.ops)
 
     def needs(self, one: Step) -> Sequence[str]:
         """Return the names that a node uses."""

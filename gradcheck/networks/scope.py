@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gradcheck.errors import GradcheckError, LanguageError, Source
 from gradcheck.graph import Graph
@@ -14,6 +14,26 @@ from gradcheck.ops.op import Op
 Span = tuple[int, int, int]
 
 
+class Vocabulary:
+    """The names that formulas of a spec may use.
+
+    Attributes:
+        known: whole names.
+        heads: what may stand before the first dot.
+    """
+
+    def __init__(self, spec: Spec, more: Iterable[str] = ()) -> None:
+        self.known = {*spec.inputs, *spec.broken, *spec.steps, *spec.params, *more}
+        self.heads = self.known | {step.prefix for step in spec.steps.values()}
+        self.heads |= {name.partition(".")[0] for name in self.heads}
+
+    def dotted(self, name: str) -> bool:
+        """Whether a name with dots is one name: `fc1.weight` is, `x.T` is not."""
+        if name in self.known:
+            return True
+        return name.partition(".")[0] in self.heads and name.rpartition(".")[2] not in ("T", "mT")
+
+
 class Formula:
     """An expression in a spec, parsed; its places are those of the file.
 
@@ -22,17 +42,12 @@ class Formula:
         graph: the parsed graph.
     """
 
-    def __init__(self, scalar: Scalar, spec: Spec, functions: Mapping[str, Op], more: Sequence[str] = ()) -> None:
+    def __init__(self, scalar: Scalar, words: Vocabulary, functions: Mapping[str, Op]) -> None:
         self.scalar = scalar
-        known = {*spec.inputs, *spec.broken, *spec.steps, *spec.params, *more}
-        heads = known | {step.prefix for step in spec.steps.values()}
-        heads |= {name.partition(".")[0] for name in heads}
-
-        def dotted(name: str) -> bool:
-            return name in known or (name.partition(".")[0] in heads and name.rpartition(".")[2] not in ("T", "mT"))
-
         try:
-            self.graph: Graph = parse(Source(scalar.text, "formula"), known, functions=functions, dotted=dotted)
+            self.graph: Graph = parse(
+                Source(scalar.text, "formula"), words.known, functions=functions, dotted=words.dotted
+            )
         except LanguageError as error:
             raise moved(error, scalar) from None
 

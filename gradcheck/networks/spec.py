@@ -105,6 +105,7 @@ class Reader:
         for name, (place, value) in mapping(node, "ops: names and their formulas").items.items():
             if not NAME.fullmatch(name):
                 self.problems.append(place.error(f"`{name}` is not a name", "letters, digits and _"))
+                continue
             self.spec.ops[name] = Ref(name, value)
 
     def params(self, node: Node) -> None:

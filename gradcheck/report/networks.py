@@ -37,7 +37,7 @@ def lines(found: Verification, width: int, quiet: bool = False) -> list[Line]:
 def _spec(spec: SpecResult, width: int) -> list[Line]:
     title: Line = [
         (f"{visible(spec.file)}:{spec.line}", "head"), (f"  {visible(spec.spec)}  ", "head"),
-        (f"loss = {number(spec.value)}", "value"), (f"  {plural(spec.size, 'number')}  ", ""),
+        (f"loss = {number(spec.value)}", "value"), (f"  {plural(spec.size, 'number')}", ""), ("  ", ""),
         (spec.verdict, spec.verdict),
     ]  # fmt: skip
     result = fold(title, width, 4)
