@@ -50,6 +50,10 @@ def spread(values: Iterable[Any]) -> int:
     return math.ceil(max(sizes) - min(sizes)) if sizes else 0
 
 
+class SpreadError(Exception):
+    """The values lie so far apart that it takes more digits than were granted to see them together."""
+
+
 class Exact:
     """A graph of single numbers at one point, in numbers of a hundred digits and more.
 
@@ -58,6 +62,7 @@ class Exact:
         inputs: its inputs.
         floats: the float64 value of each node.
         also: ops that will be computed beside the graph's own (those of claims).
+        most_extra: digits that may be added to a hundred.
 
     Attributes:
         system: the number system.
@@ -67,10 +72,16 @@ class Exact:
 
     Raises:
         DomainError: if the function has no value in exact arithmetic.
+        SpreadError: if more digits are needed than `most_extra`; never with MOST_EXTRA.
     """
 
     def __init__(
-        self, graph: Graph, inputs: Mapping[str, float], floats: Values, also: AbstractSet[str] = frozenset()
+        self,
+        graph: Graph,
+        inputs: Mapping[str, float],
+        floats: Values,
+        also: AbstractSet[str] = frozenset(),
+        most_extra: int = MOST_EXTRA,
     ) -> None:
         self.graph = graph
         self.inputs = inputs
@@ -81,6 +92,8 @@ class Exact:
         # The values decide how many digits it takes to see the smallest beside the largest.
         known = self.values if self.live is None else [self.values[k] for k in self.live]
         self.extra = min(20 * math.ceil(spread(known) / 20), MOST_EXTRA)
+        if self.extra > most_extra:
+            raise SpreadError
         if self.extra:
             self._compute_in(COARSE[1] + self.extra)
         self.bends = points.kinks(graph, self.system, self.values)

@@ -11,7 +11,7 @@ from gradcheck.blame import Blame, worn
 from gradcheck.compare import Answer, SlopeAnswer, Verdict
 from gradcheck.engines.finite_difference import INFINITE, UNDEFINED, Slope
 from gradcheck.errors import DomainError
-from gradcheck.exact import Exact
+from gradcheck.exact import MOST_EXTRA, Exact
 from gradcheck.points import element_name
 from gradcheck.results import Check, Gradient
 from gradcheck.systems.numbers import to_float
@@ -71,12 +71,14 @@ class Question(NamedTuple):
         wrt: the inputs to check.
         claims: gradients that the user gave, by input.
         joint: whether kinks of several ops that meet in one number excuse each other: so in networks.
+        most_extra: digits that may be added to a hundred where values lie far apart.
     """
 
     settings: Settings
     wrt: Sequence[str]
     claims: Mapping[str, Claim]
     joint: bool = False
+    most_extra: int = MOST_EXTRA
 
 
 class Grading:
@@ -86,7 +88,7 @@ class Grading:
         self.job = job
         self.place = place
         also = {op for claim in job.claims.values() for op in claim.graph.ops}
-        self.exact = Exact(place.scalar, place.flat_inputs, place.flat_values, also)
+        self.exact = Exact(place.scalar, place.flat_inputs, place.flat_values, also, job.most_extra)
         self.engines = set(job.settings.engines)
         sizes = [abs(v) for v in place.flat_values if v is not None and math.isfinite(v)]
         self.largest = max(sizes, default=1.0) or 1.0

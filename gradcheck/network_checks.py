@@ -31,6 +31,9 @@ about a second."""
 MOST_GATES = 100_000
 """Gates, written out, beyond which nothing is written out."""
 
+EXTRA_DIGITS = 100
+"""Digits that may be added to a hundred: exp(-10000) beside 1 would take thousands, and minutes."""
+
 RUNS, STEPS = 4, 20
 """Evaluations that values and rules in high precision amount to, and what SymPy's chain rule costs a gate."""
 
@@ -127,7 +130,9 @@ def _graded(network: Network, wrt: Sequence[str], settings: Settings) -> list[Te
 
     def graded(names: Sequence[str], claims: Mapping[str, Claim]) -> dict[str, TensorResult]:
         rows: dict[str, list[Gradient]] = {name: [] for name in names}
-        for row in Grading(Question(settings, names, claims, joint=True), point).check().gradients:
+        for row in (
+            Grading(Question(settings, names, claims, joint=True, most_extra=EXTRA_DIGITS), point).check().gradients
+        ):
             rows[row.input].append(row)
         return {name: _from_rows(network, name, rows[name], settings) for name in names}
 

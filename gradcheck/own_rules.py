@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gradcheck import compare
 from gradcheck.errors import Source
 from gradcheck.graph import Graph
+from gradcheck.network_checks import EXTRA_DIGITS
 from gradcheck.networks.network import Network
 from gradcheck.ops import OWN
 from gradcheck.verdicts import Fact
@@ -77,11 +78,16 @@ def _wrong(network: Network, point: FloatPoint, node: int, depends: Sequence[boo
 
 def _worst_exactly(graph: Graph, values: dict[str, Any], args: list[str], settings: Settings) -> str | None:
     from gradcheck.arrays import ArrayPoint
+    from gradcheck.exact import SpreadError
     from gradcheck.grading import Grading, Question
     from gradcheck.shapes import infer
 
     shapes = infer(graph, {name: value.shape for name, value in values.items()})
-    rows = Grading(Question(settings, args, {}), ArrayPoint(graph, values, shapes)).check().gradients
+    question = Question(settings, args, {}, most_extra=EXTRA_DIGITS)
+    try:
+        rows = Grading(question, ArrayPoint(graph, values, shapes)).check().gradients
+    except SpreadError:
+        return _worst_gatewise(graph, values, args, settings)
     return next((f"for {row.name}, {row.reason}" for row in rows if row.verdict == compare.DISAGREE), None)
 
 

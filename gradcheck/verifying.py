@@ -103,6 +103,7 @@ def check_network(network: Network, settings: Settings, exhaustive: bool = False
     """
     from gradcheck import network_checks
     from gradcheck.arrays import FloatPoint
+    from gradcheck.exact import SpreadError
     from gradcheck.expectations import broken
     from gradcheck.own_rules import faults
 
@@ -111,11 +112,14 @@ def check_network(network: Network, settings: Settings, exhaustive: bool = False
     point = FloatPoint(network.graph, network.point, shape)
     point.gradients()
     by_number, by_symbols = network_checks.affordable(network, wrt)
-    if by_number:
-        found = network_checks.exact(network, wrt, point, settings)
-    elif by_symbols:
-        found = network_checks.with_symbols(network, wrt, point, settings, exhaustive)
-    else:
+    try:
+        if by_number:
+            found = network_checks.exact(network, wrt, point, settings)
+        elif by_symbols:
+            found = network_checks.with_symbols(network, wrt, point, settings, exhaustive)
+        else:
+            found = network_checks.gatewise(network, wrt, point, settings, exhaustive)
+    except SpreadError:
         found = network_checks.gatewise(network, wrt, point, settings, exhaustive)
     notes = list(found.notes)
     if shape:
