@@ -16,7 +16,7 @@ from gradcheck.claims import Claim
 from gradcheck.compare import SEVERITY
 from gradcheck.graph import CONSTANT, INPUT, evaluate
 from gradcheck.networks.network import Network
-from gradcheck.ops import OPS
+from gradcheck.ops import OPS, OWN
 from gradcheck.systems import decimals
 from gradcheck.verdicts import TensorResult
 
@@ -33,6 +33,9 @@ MOST_GATES = 100_000
 
 EXTRA_DIGITS = 100
 """Digits that may be added to a hundred: exp(-10000) beside 1 would take thousands, and minutes."""
+
+TINY = 100
+"""Gates times numbers up to which digits do not matter."""
 
 RUNS, STEPS = 4, 20
 """Evaluations that values and rules in high precision amount to, and what SymPy's chain rule costs a gate."""
@@ -124,15 +127,16 @@ def _blended(rough: TensorResult, sharp: TensorResult) -> TensorResult:
 def _graded(network: Network, wrt: Sequence[str], settings: Settings) -> list[TensorResult]:
     """Grade every number with the high-precision engines of an expression."""
     from gradcheck.arrays import ArrayPoint
+    from gradcheck.exact import MOST_EXTRA
     from gradcheck.grading import Grading, Question
 
     point = ArrayPoint(network.graph, dict(network.point), network.shapes)
+    tiny = len(point.scalar) * sum(prod(network.tensors[name].shape) for name in wrt) <= TINY
+    extra = MOST_EXTRA if tiny else EXTRA_DIGITS
 
     def graded(names: Sequence[str], claims: Mapping[str, Claim]) -> dict[str, TensorResult]:
         rows: dict[str, list[Gradient]] = {name: [] for name in names}
-        for row in (
-            Grading(Question(settings, names, claims, joint=True, most_extra=EXTRA_DIGITS), point).check().gradients
-        ):
+        for row in Grading(Question(settings, names, claims, joint=True, most_extra=extra), point).check().gradients:
             rows[row.input].append(row)
         return {name: _from_rows(network, name, rows[name], settings) for name in names}
 
@@ -194,7 +198,7 @@ def gatewise(network: Network, wrt: Sequence[str], point: FloatPoint, settings: 
         if t.name in network.claims:
             result = _claimed(network, point, network.claims[t.name], result)
         tensors.append(result)
-    nodes = dict.fromkeys(node for tensor in found.tensors for node in tensor.culprits)
+    nodes = dict.fromkeys(n for tensor in found.tensors for n in tensor.culprits if _own_fault(network, point, n))
     notes = [*(_at_fault(network, node) for node in nodes), *found.notes]
     method = "gate by gate"
     if found.directions:
@@ -220,6 +224,16 @@ def _claimed(network: Network, point: FloatPoint, claim: Claim, result: TensorRe
     return result._replace(
         answers={**result.answers, "claimed": typed}, words=words, reasons={**result.reasons, **reasons}
     )
+
+
+def _own_fault(network: Network, point: FloatPoint, node: int) -> bool:
+    """Whether a gate's rule itself is wrong: not what came to it, and no pole of a built-in op."""
+    import numpy as np
+
+    graph = network.graph
+    flows = [point.rough[k] for k in graph.operands(node)]
+    finite = [flow is None or bool(np.all(np.isfinite(flow))) for flow in (point.rough[node], *flows)]
+    return all(finite) or (finite[0] and graph.ops[node] in OWN)
 
 
 def _at_fault(network: Network, node: int) -> str:

@@ -13,6 +13,8 @@ NUMBER: Mapping[str, Any] = {"type": "number"}
 SWITCH: Mapping[str, Any] = {"type": "boolean"}
 LIST_OF_WHOLE: Mapping[str, Any] = {"type": "array", "items": WHOLE}
 
+NULL: Mapping[str, Any] = {"type": "null"}
+
 LARGEST = 2**31
 """No axis, stride or count is as large."""
 
@@ -32,7 +34,7 @@ def integer(name: str, default: Any = REQUIRED, least: int = 1) -> Argument:
 def optional_integer(name: str, least: int = 1) -> Argument:
     """A whole number, or None."""
     words = f"a whole number of at least {least}, or null"
-    kind = {"anyOf": [{**WHOLE, "minimum": least}, {"type": "null"}]}
+    kind = {"anyOf": [{**WHOLE, "minimum": least}, NULL]}
     return Argument(name, lambda v: None if v is None else _whole(v, least), words, None, kind=kind)
 
 
@@ -52,15 +54,17 @@ def number(name: str, default: Any = REQUIRED, least: float = -math.inf, above: 
             raise ValueError
         return result
 
+    kind = {**NUMBER, **({"minimum": least} if least > -math.inf else {})}
+    kind |= {"exclusiveMinimum": above} if above > -math.inf else {}
     words = "a number"
     words += f" of at least {least:g}" if least > -math.inf else f" greater than {above:g}" if above > -math.inf else ""
-    return Argument(name, read, words, default, kind=NUMBER)
+    return Argument(name, read, words, default, kind=kind)
 
 
 def optional_number(name: str, above: float = -math.inf) -> Argument:
     """A finite number, or None."""
     plain = number(name, None, above=above)
-    kind = {"anyOf": [NUMBER, {"type": "null"}]}
+    kind = {"anyOf": [plain.kind, NULL]}
     return plain._replace(read=lambda v: None if v is None else plain.read(v), expects="a number or null", kind=kind)
 
 
@@ -128,7 +132,8 @@ def optional_per_axis(name: str, rank: int, inner: bool = False) -> Argument:
             return tuple(None if part is None else _whole(part, 1) for part in value)
         return plain.read(value)
 
-    kind = {"anyOf": [WHOLE, {"type": "array"}, {"type": "null"}]}
+    items = {"anyOf": [WHOLE, NULL]} if inner else WHOLE
+    kind = {"anyOf": [WHOLE, {"type": "array", "items": items}, NULL]}
     return plain._replace(read=read, default=None, expects=plain.expects + ", or null", kind=kind)
 
 
@@ -159,7 +164,7 @@ def axes(name: str, default: Any = None) -> Argument:
     def read(value: Any) -> Any:
         return None if value is None else plain.read(value)
 
-    return plain._replace(read=read, expects="an axis, a list of axes, or null")
+    return plain._replace(read=read, expects="an axis, a list of axes, or null", kind={"anyOf": [plain.kind, NULL]})
 
 
 def axis(name: str = "dim", default: Any = REQUIRED) -> Argument:

@@ -18,6 +18,7 @@ from gradcheck.networks.tree import List, Map, Node, Scalar, numbers
 from gradcheck.ops.shapes import Shape, show
 
 DTYPES = ("float64", "float32", "int64", "int32", "bool")
+OTHER_DTYPES = {"long": "int64", "int": "int32", "float": "float32", "double": "float64"}
 
 
 class Data(NamedTuple):
@@ -104,7 +105,7 @@ def _dtype(node: Map) -> str | None:
     if not isinstance(place, Scalar):
         raise place.error("expected the name of a dtype", f"known: {', '.join(DTYPES)}")
     text = place.text.removeprefix("torch.")
-    text = {"long": "int64", "int": "int32", "float": "float32", "double": "float64"}.get(text, text)
+    text = OTHER_DTYPES.get(text, text)
     if text not in DTYPES:
         raise place.error(f"unknown dtype `{text}`", f"known: {', '.join(DTYPES)}")
     return text

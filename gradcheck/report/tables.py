@@ -79,6 +79,9 @@ def _default(a: Argument) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, slice):
+        parts = ("" if part is None else str(part) for part in (value.start, value.stop))
+        return ":".join(parts)
     if isinstance(value, tuple):
         return f"[{', '.join(map(_plain, value))}]"
     return str(value)
@@ -128,7 +131,7 @@ def layer_lines(row: Layer) -> list[str]:
     shown = ", ".join(
         f"{name.rstrip('?')} {show(operand.shape)}" for name, operand in zip(row.operands, operands, strict=False)
     )
-    given = ", ".join(f"{k}={_plain(v)}" for k, v in row.example[0].items())
+    given = ", ".join(_given(row, name, value) for name, value in row.example[0].items())
     result.append(f"  program for {shown}" + (f" with {given}" if given else ""))
     result += [f"    {line}" for line in plan.program.splitlines()]
     for name, value in plan.names.items():
@@ -137,6 +140,11 @@ def layer_lines(row: Layer) -> list[str]:
         kind = "buffer" if parameter.buffer else "parameter"
         result.append(f"  {kind:<10} {name}: {show(parameter.shape)}, {_init(parameter.init)}")
     return result
+
+
+def _given(row: Layer, name: str, value: Any) -> str:
+    argument = row.argument(name)
+    return f"{name} {show(value)}" if argument is not None and argument.operand else f"{name}={_plain(value)}"
 
 
 def _init(init: tuple[str, dict[str, float]]) -> str:

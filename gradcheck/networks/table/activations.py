@@ -77,6 +77,8 @@ def _glu(a: Arguments, x: Operand) -> Plan:
     return Plan("x[first]*sigmoid(x[second])", names)
 
 
+SOFTMAX_AXIS = axis("dim", None)._replace(expects="an axis", kind={"type": ["integer", "null"]})
+
 LAYERS = [
     *(_activation(name, f"{op}(x)") for name, op in PLAIN.items()),
     _activation("LeakyReLU", "leaky_relu(x, negative_slope)", number("negative_slope", 0.01)),
@@ -100,11 +102,11 @@ LAYERS = [
         family="activation",
     ),
     Layer(
-        "Softmax", ("x",), (axis("dim", None)._replace(expects="an axis"),), _softmax("softmax"),
+        "Softmax", ("x",), (SOFTMAX_AXIS,), _softmax("softmax"),
         ({"dim": 1}, [(2, 3)]), family="activation",
     ),
     Layer(
-        "LogSoftmax", ("x",), (axis("dim", None)._replace(expects="an axis"),), _softmax("log_softmax"),
+        "LogSoftmax", ("x",), (SOFTMAX_AXIS,), _softmax("log_softmax"),
         ({"dim": 1}, [(2, 3)]), family="activation",
     ),
     Layer("GLU", ("x",), (axis("dim", -1),), _glu, ({}, [(2, 4)]), family="activation"),

@@ -179,12 +179,14 @@ def _factors() -> Argument:
             return None
         return tuple(plain.read(part) for part in (value if isinstance(value, tuple) else (value,)))
 
-    return plain._replace(read=read, expects="a number, a list of them, or null")
+    kind = {"anyOf": [plain.kind, {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}}]}
+    return plain._replace(read=read, expects="a number, a list of them, or null", kind=kind)
 
 
 def _sizes() -> Argument:
     plain = whole_numbers("size", None, least=1)
-    return plain._replace(read=lambda v: None if v is None else plain.read(v))
+    kind = {"anyOf": [plain.kind, {"type": "null"}]}
+    return plain._replace(read=lambda v: None if v is None else plain.read(v), kind=kind)
 
 
 def _max_arguments(rank: int) -> tuple[Argument, ...]:
