@@ -156,6 +156,11 @@ def _meet(a: Answer, b: Answer) -> bool:
     return bool(gap <= allowed)
 
 
+def same(a: Answer, b: Answer) -> bool:
+    """Return whether two answers are one number, or meet within their bars."""
+    return a is b or (a.finite and b.finite and _meet(a, b))
+
+
 def _at_kink(graded: Answer, slope: SlopeAnswer) -> Verdict:
     low, high = sorted((slope.left, slope.right))
     word = "the value jumps here" if slope.kind == "jump" else "not differentiable here"
@@ -173,7 +178,7 @@ def joint_kink(verdict: Verdict, slope: SlopeAnswer | None, bends: int) -> Verdi
     makes of their choices may leave the function's own one-sided slopes although no rule is wrong.
     Where the function has a slope it must be met all the same.
     """
-    if verdict.word != DISAGREE or slope is None or slope.kind != "kink" or bends < 2:
+    if slope is None or slope.kind != "kink" or bends < 2:
         return verdict
     return Verdict(KINK, f"{verdict.reason}; {bends} kinks meet here, and each rule took one of its own slopes")
 

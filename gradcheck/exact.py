@@ -186,6 +186,11 @@ class Exact:
             self.spent += 6 * FINE_COST * len(cone)
             return settle(self.coarse, self.fine, node, cone, rough)
 
+    def bends_behind(self, node: int) -> int:
+        """Return how many of the gates that depend on a node lie exactly on a kink."""
+        cone = self.coarse.cone(node, len(self.graph)) or []
+        return len(self._bent.intersection(cone))
+
     def refine(self) -> None:
         """Go on in the digits of the fine differences, so that every method is as sharp as they are."""
         self.system, self.values = self.fine.system, self.fine.values

@@ -184,8 +184,8 @@ class Grading:
             assert graded is not None
             scale = self.largest / (abs(value) or 1.0)
             verdict = compare.judge(graded, None if graded is symbolic else symbolic, slope, scale)
-            if graded is back and self.job.joint and back.finite:
-                verdict = compare.joint_kink(verdict, slope, len(self.exact.bends))
+            if self.job.joint and back is not None and verdict.word == compare.DISAGREE and compare.same(graded, back):
+                verdict = compare.joint_kink(verdict, slope, self.exact.bends_behind(node))
             if graded is back and verdict.word == compare.AGREE and self.worn_value is not None:
                 verdict = self.worn_value
             verdict = self.blame.explain(verdict, graded is back, slope, rough[k])
