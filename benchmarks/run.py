@@ -20,7 +20,7 @@ from pathlib import Path
 
 from figures import Figure, progress, table
 
-BENCHMARKS = ("startup", "parsing", "scalar_graphs", "symbolic", "error_bars")
+BENCHMARKS = ("startup", "parsing", "scalar_graphs", "symbolic", "error_bars", "networks")
 PACKAGES = ("gradcheck", "click", "numpy", "sympy", "mpmath", "rich", "micrograd", "torch", "autograd")
 
 

@@ -112,7 +112,7 @@ def in_network(row: Layer) -> tuple[list[str], dict[str, tuple[Any, bool]]]:
     def ones(shape: Any) -> Any:
         return [ones(shape[1:]) for _ in range(shape[0])] if shape else 1
 
-    arguments = {name: ones(value) if row.argument(name).operand else value for name, value in given.items()}  # type: ignore[union-attr]
+    arguments = {name: ones(value) if row.argument(name).operand else value for name, value in given.items()}
     names = [f"i{k}" for k in range(len(shapes))]
     node = {"type": row.name, "inputs": names, **json.loads(json.dumps(arguments))}
     spec = {

@@ -68,15 +68,21 @@ def _over_arrays(graph: Graph, system: System, values: Values, gradients: Gradie
     assert accumulate is not None
     import numpy as np
 
+    masked = "where" in graph.ops
     reached: dict[int, Any] = {}
     for node in reversed(graph.gates):
         g, here = gradients[node], reached.get(node)
         if g is None or (here is not None and not here.any()):
             continue
-        row, operands = OPS[graph.ops[node]], graph.operands(node)
+        operands = graph.operands(node)
         point = [*[values[k] for k in operands], values[node]]
         rule = _rule(graph, system, values, node)
         flows = rule.fast(g, *point)
+        if not masked:
+            for operand, flow in zip(operands, flows, strict=True):
+                gradients[operand] = accumulate(gradients[operand], flow, values[operand])
+            continue
+        row = OPS[graph.ops[node]]
         patterns = _patterns(row, rule, here, point)
         for operand, flow, pattern in zip(operands, flows, patterns, strict=True):
             first = gradients[operand] is None

@@ -1,0 +1,187 @@
+"""Every number of an input moved by itself, end to end: the loss recomputed, many numbers at a time.
+
+The step is so small that a curvature, or a kink, is the only thing to fear. Both show in the sum of
+the changes ahead and behind. Every other number is moved ahead, the rest behind. A sample is moved
+to both sides, which tells how much curvature does, and so are numbers about which there is a doubt.
+A chunk of numbers is evaluated at once, only downstream of the input, and only in the slices that
+move.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcheck.engines.copies import Copies, Point, dense, destinations, elementwise, general, matmul
+from gradcheck.engines.definitions import MOVES
+from gradcheck.engines.directions import scale_of
+from gradcheck.engines.flows import Array
+from gradcheck.engines.local_differences import needed
+from gradcheck.graph import Graph, Params, Values
+from gradcheck.ops import OPS
+from gradcheck.systems.arrays import FLOAT_ARRAYS
+
+STEP = 2.0**-17
+"""The step as a part of the number, or of its tensor's size if that is larger."""
+
+LEAST = 8
+"""Numbers in a chunk, at least."""
+
+ELEMENTS = 2**18
+"""Float64 numbers that a chunk's largest array may hold: two megabytes."""
+
+SAMPLE = 48
+"""Numbers of an input, at least, that are moved to both sides at once."""
+
+ACCURACY = 8
+EPS = 2.0**-52
+
+
+class Chunked:
+    """The function of one input, many numbers moved at a time.
+
+    Attributes:
+        largest: the elements of the largest array that a copy takes; the largest value, until seen.
+    """
+
+    def __init__(self, graph: Graph, values: Values, node: int) -> None:
+        self.graph = graph
+        self.values = values
+        self.node = node
+        depends = needed(graph, [node])
+        live = _feeds(graph)
+        gates = [k for k in graph.gates if depends[k] and k in live]
+        self.gates = [
+            (
+                gate, graph.ops[gate], graph.params.get(gate, ()), graph.operands(gate),
+                [self.values[k] for k in graph.operands(gate)],
+                FLOAT_ARRAYS.function(graph.ops[gate], graph.params.get(gate, ())),
+            )
+            for gate in gates
+        ]  # fmt: skip
+        self.last = self._last_uses()
+        self.spare = self._spare()
+        self.to: dict[int, Array | None] = {}
+        self.largest = max([np.size(values[gate]) for gate, op, *_ in self.gates if op not in MOVES], default=1)
+
+    def changes(self, place: Array, value: Array) -> Array:
+        """Return by how much the output's sum changes when elements `place`, one a copy, become `value`."""
+        copies: dict[int, Copies] = {self.node: Point(place, value)}
+        seen = 1
+        for gate, op, params, operands, bases, function in self.gates:
+            moving = [copies.get(k) for k in operands]
+            if OPS[op].elementwise:
+                made = elementwise(function, bases, moving, self.spare.get(gate))
+            elif op == "matmul":
+                made = matmul(bases[0], bases[1], self.values[gate], moving[0], moving[1])
+            else:
+                made = self._other(gate, op, params, bases, moving)
+            copies[gate] = made
+            data = made.value if isinstance(made, Point) else made.data
+            seen = max(seen, data.size // len(place))
+            for operand in self.last.get(gate, ()):
+                copies.pop(operand, None)
+        self.largest = seen
+        base = self.values[self.graph.output]
+        whole = dense(base, copies[self.graph.output]) - base[..., None]
+        return whole.reshape(-1, len(place)).sum(axis=0)
+
+    def _other(self, gate: int, op: str, params: Params, bases: list[Array], moving: list[Copies | None]) -> Copies:
+        if op in MOVES and len(bases) == 1 and isinstance(moving[0], Point):
+            if gate not in self.to:
+                self.to[gate] = destinations(FLOAT_ARRAYS.function(op, params), bases[0])
+            to = self.to[gate]
+            if to is not None:
+                return Point(to[moving[0].place], moving[0].value)
+        return general(op, params, bases, moving, self.values[gate])
+
+    def _spare(self) -> dict[int, int]:
+        """Return gate → the operand whose copies it may overwrite: made for nobody else, and no view of others."""
+        uses = Counter(k for _, _, _, operands, *_ in self.gates for k in operands)
+        fresh = {gate for gate, op, *_, function in self.gates if op == "matmul" or isinstance(function, np.ufunc)}
+        found = {}
+        for gate, _, _, operands, _, function in self.gates:
+            for place, operand in enumerate(operands):
+                same = np.shape(self.values[operand]) == np.shape(self.values[gate])
+                if operand in fresh and uses[operand] == 1 and same and isinstance(function, np.ufunc):
+                    found[gate] = place
+        return found
+
+    def _last_uses(self) -> dict[int, list[int]]:
+        last: dict[int, int] = {}
+        for gate, _, _, operands, *_ in self.gates:
+            for operand in operands:
+                last[operand] = gate
+        found: dict[int, list[int]] = {}
+        for operand, gate in last.items():
+            found.setdefault(gate, []).append(operand)
+        return found
+
+
+def _feeds(graph: Graph) -> set[int]:
+    """Return the nodes that the output is computed from."""
+    found, stack = {graph.output}, [graph.output]
+    while stack:
+        for operand in graph.operands(stack.pop()):
+            if operand not in found:
+                found.add(operand)
+                stack.append(operand)
+    return found
+
+
+Doubt = Callable[[Array, Array, Array], Array]
+"""(flat indices, slopes, bars) → which of these numbers deserve both sides."""
+
+
+def every_number(graph: Graph, values: Sequence[Any], node: int, dust: float, doubt: Doubt) -> tuple[Array, Array]:
+    """Return the slope along every number of an input, and the bound on its error; infinite where unknown.
+
+    Args:
+        graph: the graph; the function is the sum of its output's elements.
+        values: the float64 array of each node.
+        node: the input.
+        dust: what rounding may do to the function's value.
+        doubt: says for which numbers a step to one side does not do.
+    """
+    x = np.asarray(values[node], dtype=float)
+    chunked = Chunked(graph, list(values), node)
+    if not chunked.gates and node != graph.output:
+        return np.zeros(x.shape), np.zeros(x.shape)
+    flat = x.ravel()
+    steps = STEP * np.maximum(np.abs(flat), scale_of(x))
+    steps[1::2] *= -1
+    sample = np.arange(0, x.size, max(1, x.size // SAMPLE))
+    once = _to(chunked, flat, np.concatenate([np.arange(x.size), sample]), np.concatenate([steps, -steps[sample]]))
+    one, other = once[: x.size], once[x.size :]
+    slope = one / ((flat + steps) - flat)
+    noise = ACCURACY * (dust + EPS * np.abs(one)) / np.abs(steps)
+    bent = np.abs(one[sample] + other) / np.abs(steps[sample])
+    bar = noise + 2 * bent[np.isfinite(bent)].max(initial=0.0)
+    places = np.arange(x.size)
+    again = np.union1d(sample, places[doubt(places, slope, np.where(np.isnan(bar), np.inf, bar))])
+    back = np.zeros(x.size)
+    back[sample] = other
+    new = np.setdiff1d(again, sample)
+    if len(new):
+        back[new] = _to(chunked, flat, new, -steps[new])
+    h = steps[again]
+    slope[again] = (one[again] - back[again]) / ((flat[again] + h) - (flat[again] - h))
+    bar[again] = noise[again] + np.abs(one[again] + back[again]) / np.abs(h)
+    bad = ~np.isfinite(slope + bar)
+    slope[bad], bar[bad] = 0.0, np.inf
+    return slope.reshape(x.shape), bar.reshape(x.shape)
+
+
+def _to(chunked: Chunked, x: Array, places: Array, steps: Array) -> Array:
+    """Return by how much the function changes when each of the elements `places` makes its step."""
+    found = np.empty(len(places))
+    start = 0
+    while start < len(places):
+        end = start + max(LEAST, ELEMENTS // chunked.largest)
+        some = places[start:end]
+        found[start:end] = chunked.changes(some, x[some] + steps[start:end])
+        start = end
+    return found

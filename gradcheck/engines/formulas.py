@@ -1,0 +1,54 @@
+"""What an op is made of: its definition as a graph, arranged as float64 computes it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from gradcheck.errors import Source
+from gradcheck.graph import Graph, Params
+from gradcheck.language.parser import parse
+from gradcheck.ops import OPS
+from gradcheck.ops.op import Op
+
+
+def definition(row: Op, params: Params) -> Graph | None:
+    """Return the graph of an op's own definition, arranged as float64 computes it; None if it has none."""
+    text = row.forward or row.form
+    return None if text is None else _parsed(row.name, text, _Static({**row.params, **dict(params)}))
+
+
+class _Static(dict[str, Any]):
+    """Parameters as a dictionary key: before Python 3.12 a slice is not hashable."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(repr(self))
+
+
+@lru_cache(maxsize=512)
+def _parsed(op: str, text: str, static: _Static) -> Graph:
+    row = OPS[op]
+    source = Source(text, "definition")
+    return _shared(parse(source, row.args, static_names=static, internal=True, functions=row.functions))
+
+
+def _shared(graph: Graph) -> Graph:
+    """Return a graph with equal gates computed once."""
+    result = Graph(graph.source)
+    names = {node: name for name, node in graph.inputs.items()}
+    made: dict[Any, int] = {}
+    to: list[int] = []
+    for node, op in enumerate(graph.ops):
+        operands = tuple(to[k] for k in graph.operands(node))
+        params = graph.params.get(node, ())
+        key = (op, names.get(node), graph.constants.get(node), operands, repr(params))
+        if key not in made:
+            if node in names:
+                made[key] = result.input(names[node])
+            elif node in graph.constants:
+                made[key] = result.constant(graph.constants[node])
+            else:
+                made[key] = result.gate(op, operands, params)
+        to.append(made[key])
+    result.output = to[graph.output]
+    return result

@@ -1,0 +1,192 @@
+"""Every gate's differences under the gradient that backprop brought it: large graphs, completely.
+
+End-to-end differences cost one evaluation of the function a number; this costs a few evaluations
+of each gate, whatever the number of parameters. For each gate, with the upstream gradient g, the
+contribution d<g, f(operands)>/d operand comes from what the op does, never from its rule; the
+contributions of a node's users are added up and shown to the caller, who compares them with what
+backprop says of this node and decides which of the two goes further back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcheck.engines.definitions import DEFINITIONS, MOVES, Gate
+from gradcheck.engines.elementwise_slopes import NATURAL, Close, slopes
+from gradcheck.engines.flows import Array, Flow, joined, to_shape, weighted, without_nan
+from gradcheck.engines.formulas import definition
+from gradcheck.engines.rounding import inside
+from gradcheck.graph import Graph, Params, Values, evaluate
+from gradcheck.ops import OPS
+from gradcheck.systems.arrays import FLOAT_ARRAYS
+
+SHIFTS = {"add": (1.0, 1.0), "sub": (1.0, -1.0), "neg": (-1.0,), "identity": (1.0,)}
+"""Ops that move by as much as an operand does, or by as much the other way."""
+
+SCALES = {("mul", 0), ("mul", 1), ("div", 0)}
+"""Ops that are linear in one operand, and the place of that operand."""
+
+COUNTS = frozenset({"count"})
+"""Ops that look only at shapes."""
+
+Closer = Callable[[str, Params, tuple[float, ...], int], Close | None]
+"""(op, parameters, operands of one element, which one moves) → what a close look finds there."""
+
+
+class Share(NamedTuple):
+    """What one user of a node contributes to its gradient: operand `place` of gate `user`."""
+
+    user: int
+    place: int
+    flow: Flow
+
+
+Meet = Callable[[int, Flow, list[Share]], Flow]
+"""(node, its gradient by differences, the users' shares) → the flow that goes further back."""
+
+
+def needed(graph: Graph, wanted: Collection[int]) -> list[bool]:
+    """Return for each node whether it depends on one of the `wanted` nodes."""
+    depends = [False] * len(graph)
+    for node in wanted:
+        depends[node] = True
+    for node in graph.gates:
+        if graph.ops[node] not in COUNTS:
+            depends[node] = depends[node] or any(depends[k] for k in graph.operands(node))
+    return depends
+
+
+class Pass:
+    """One way back over a graph at one point.
+
+    Args:
+        graph: the graph.
+        values: the float64 array of each node.
+        depends: which nodes matter, as `needed` returns it.
+        close: looks closely at single elements.
+
+    Attributes:
+        inner: |gradient value|, added up over what is computed inside the array ops taken apart.
+    """
+
+    def __init__(self, graph: Graph, values: Values, depends: list[bool], close: Closer) -> None:
+        self.graph = graph
+        self.values = values
+        self.depends = depends
+        self.close = close
+        self.inner = 0.0
+
+    def run(self, seed: Flow, meet: Meet) -> None:
+        """Go from the output back to the leaves; `meet` sees every node that anything flows to."""
+        graph, depends = self.graph, self.depends
+        shares: dict[int, list[Share]] = {graph.output: [Share(graph.output, 0, seed)]}
+        for node in range(graph.output, -1, -1):
+            found = shares.pop(node, None)
+            if found is None or not depends[node]:
+                continue
+            flow = meet(node, joined([share.flow for share in found]), found)
+            for place, operand in enumerate(graph.operands(node)):
+                if depends[operand]:
+                    share = Share(node, place, self.pull(node, flow, place))
+                    shares.setdefault(operand, []).append(share)
+
+    def pull(self, node: int, flow: Flow, place: int, operands: list[Array] | None = None) -> Flow:
+        """Return what flows to one operand of a gate, in the operand's shape.
+
+        With `operands`, the gate is taken at these values instead of its own.
+        """
+        graph = self.graph
+        op, params = graph.ops[node], graph.params.get(node, ())
+        function = FLOAT_ARRAYS.function(op, params)
+        out = self.values[node]
+        if operands is None:
+            operands = [self.values[k] for k in graph.operands(node)]
+        else:
+            out = np.asarray(function(*operands))
+        if op in DEFINITIONS:
+            gate = Gate(op, dict(params), operands, out, function, lambda k: self._origin(graph.operands(node)[k]))
+            return DEFINITIONS[op](gate, flow, place)
+        if OPS[op].elementwise:
+            return to_shape(self._elementwise(op, params, flow, operands, out, place), np.shape(operands[place]))
+        return self._apart(op, params, flow, operands)[place]
+
+    def _elementwise(self, op: str, params: Params, flow: Flow, operands: list[Array], out: Array, k: int) -> Flow:
+        if op in SHIFTS:
+            return weighted(flow, SHIFTS[op][k])
+        function = FLOAT_ARRAYS.function(op, params)
+        if (op, k) in SCALES:
+            half: list[Any] = list(operands)
+            half[k] = 0.5
+            ahead = function(*half)
+            half[k] = -0.5
+            return weighted(flow, ahead - function(*half))
+        g = flow.value
+
+        def close(row: tuple[float, ...], j: int) -> Close | None:
+            return self.close(op, params, row, j)
+
+        found = slopes(function, operands, out, k, g, close, partial(inside, op, params))
+        steep, force = np.abs(found.value), np.abs(g)
+        natural = NATURAL * found.noise
+        natural += steep
+        size = (force if flow.size is None else flow.size) * natural
+        bar = force * found.bar
+        if not np.isfinite(bar).all():
+            bar = np.where(g == 0, 0.0, bar)
+        if flow.bar is not None:
+            bar = bar + without_nan(flow.bar * steep)
+        width = None if flow.width is None else flow.width * steep
+        if found.gap is not None:
+            width = force * found.gap + (0.0 if width is None else width)
+        return Flow(g * found.value, size, bar, width, flow.terms + 2)
+
+    def _origin(self, node: int) -> Array | None:
+        """Return which element of some earlier node each element of `node` is a copy of."""
+        graph, chain = self.graph, []
+        while graph.ops[node] in MOVES and len(graph.operands(node)) == 1:
+            chain.append(node)
+            (node,) = graph.operands(node)
+        numbers = np.arange(np.size(self.values[node])).reshape(np.shape(self.values[node]))
+        for move in reversed(chain):
+            function = FLOAT_ARRAYS.function(graph.ops[move], graph.params.get(move, ()))
+            extra = {"zero": -1} if graph.ops[move] == "windows" else {}
+            numbers = np.asarray(function(numbers, **extra))
+        return numbers if chain else None
+
+    def _apart(self, op: str, params: Params, flow: Flow, operands: list[Array]) -> dict[int, Flow]:
+        """Take an op apart by its definition and go back through the parts."""
+        row = OPS[op]
+        part = definition(row, params)
+        if part is None:
+            unknown = [Flow(np.zeros(np.shape(x)), bar=np.full(np.shape(x), np.inf)) for x in operands]
+            return dict(enumerate(unknown))
+        inputs = {name: x for name, x in zip(row.args, operands, strict=True) if name in part.inputs}
+        values, _ = evaluate(part, FLOAT_ARRAYS, inputs)
+        values = [np.asarray(v) for v in values]
+        leaves = {node: row.args.index(name) for name, node in part.inputs.items()}
+        found = {k: Flow(np.zeros(np.shape(x))) for k, x in enumerate(operands)}
+
+        def meet(node: int, total: Flow, _: list[Share]) -> Flow:
+            self.inner += float(np.abs(total.value * values[node]).sum())
+            if node in leaves:
+                found[leaves[node]] = settled(total)
+            return settled(total)
+
+        inner = Pass(part, values, needed(part, leaves), self.close)
+        inner.run(flow, meet)
+        return found
+
+
+def settled(flow: Flow) -> Flow:
+    """Return a flow whose bar holds the rounding of its own sum too, and no width that is mere rounding."""
+    rounding = (4 + flow.terms) * 2.0**-52 * flow.sizes
+    bar = rounding if flow.bar is None else flow.bar + rounding
+    width = flow.width
+    if width is not None:
+        width = np.where(width > bar, width, 0.0)
+        width = width if width.any() else None
+    return Flow(flow.value, flow.sizes, bar, width, 0)
