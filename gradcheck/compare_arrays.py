@@ -73,8 +73,7 @@ def clean(graded: Any, found: Arrays) -> bool:
 
     What is allowed is never zero, so a zero has a wide bar.
     """
-    top = np.abs(found.value)
-    top *= NARROW
+    top = np.abs(found.value) * NARROW
     return bool((found.allowed <= top).all() and (np.abs(graded - found.value) <= found.allowed).all())
 
 
@@ -91,7 +90,7 @@ def judge_arrays(graded: Any, found: Arrays) -> Any:
         return words
     if open_.any():
         worn = found.bar <= WORN * found.size + 2 * SMALLEST
-        zero = worn & (abs(found.value) <= CANCELLED * found.size + SMALLEST)
+        zero = worn & (abs(found.value) <= CANCELLED * found.size + SMALLEST) & (abs(found.value) <= found.allowed)
         words[open_] = SEVERITY.index(INCONCLUSIVE)
         words[open_ & worn] = SEVERITY.index(LOSSY)
         words[open_ & zero] = SEVERITY.index(AGREE)
@@ -163,6 +162,11 @@ def reason(graded: float, found: Arrays, place: int, word: int, at_fault: str) -
 def _beyond(graded: float, value: float, width: float) -> str:
     low, high = value - width + 0.0, value + width + 0.0
     return f"{graded:.6g} is outside of the one-sided slopes, {low:.6g} to {high:.6g}"
+
+
+def meeting(graded: float, value: float, width: float) -> str:
+    """Return the sentence on a number in which several kinks meet."""
+    return f"{_beyond(graded, value, width)}; several kinks meet here, and each rule took one of its own slopes"
 
 
 def tells(bar: float, sides_bar: float, graded: float, size: float) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from gradcheck import compare_arrays as arrays
 from gradcheck.compare import AGREE, DISAGREE, INCONCLUSIVE, KINK, NOT_EXERCISED, SEVERITY
 from gradcheck.compare_arrays import Arrays
-from gradcheck.engines.directions import Along, Direction, Line, random_direction, scale_of
+from gradcheck.engines.directions import STEPS, Along, Direction, Line, random_direction, scale_of
 from gradcheck.engines.flows import Array
 from gradcheck.errors import DomainError
 from gradcheck.graph import Graph, Values
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 MOST_SINGLE = 48
 """Numbers that are moved one by one, of those that are open, and of those at kinks."""
+
+WORK = 20_000_000
+"""Values of the whole graph, once each, that such moves may take beyond that; each takes some forty."""
+
+SHRINK = (2.0**-12, 2.0**-22)
+"""How much smaller a direction is looked at before it may say that something is wrong."""
 
 MOST_GROUPS = 64
 """Groups of numbers with gradient zero that are moved to see whether the function changes at all."""
@@ -93,11 +99,25 @@ class Lines:
             found = self._directed(direction)
             if found.word == DISAGREE and self._with_formulas():
                 found = self._directed(direction)
+            if found.word == DISAGREE:
+                found, direction = self._closer(found, direction)
             self.directions.append(found)
             if found.word == DISAGREE:
                 self._blame(direction)
             if found.word != INCONCLUSIVE:
                 break
+
+    def _closer(self, found: Directed, direction: dict[int, Array]) -> tuple[Directed, dict[int, Array]]:
+        """Look again with steps far smaller: what a step skips over is not the slope.
+
+        A direction that disagrees only with large steps says nothing.
+        """
+        for shrink in SHRINK:
+            small = {node: move * shrink for node, move in direction.items()}
+            again = self._directed(small)
+            if again.word != INCONCLUSIVE:
+                return again, small
+        return found._replace(word=INCONCLUSIVE), direction
 
     def _open(self, word: str) -> list[tuple[int, int]]:
         """Return the numbers with this word; those of which nothing is known are inconclusive, whatever they are."""
@@ -114,9 +134,11 @@ class Lines:
     def _singles(self, word: str) -> None:
         """Move numbers whose word is still open, one by one: all of them, or some drawn at random."""
         todo = self._open(word)
-        if len(todo) > MOST_SINGLE:
+        size = sum(np.size(self.values[node]) for node in self.graph.gates) + 1
+        most = max(MOST_SINGLE, WORK // size)
+        if len(todo) > most:
             random = np.random.default_rng([self.seed, len(todo)])
-            todo = [todo[k] for k in sorted(random.choice(len(todo), MOST_SINGLE, replace=False))]
+            todo = [todo[k] for k in sorted(random.choice(len(todo), most, replace=False))]
         for node, k in todo:
             self._single(node, k)
 
@@ -132,6 +154,8 @@ class Lines:
         seen = self.line.along({node: move}, max(abs(graded) * scale, WORTH * size), graded * scale)
         flat = abs(seen.value) <= seen.bar <= 16 * seen.noise
         if self.whole and not (seen.jumps or flat):
+            return
+        if self._beyond({node: move}, abs(float(self.gates.found[node].value.flat[k])) * scale):
             return
         if seen.infinite:
             raise self._infinite(node, k)
@@ -161,6 +185,11 @@ class Lines:
         one = Arrays(*(part.flat[k : k + 1] for part in found))
         words = self.gates.words[node].copy()
         word = arrays.judge_arrays(self.gates.graded(node).flat[k : k + 1], one)[0]
+        if words.flat[k] == SEVERITY.index(KINK) and word == SEVERITY.index(DISAGREE) and one.width[0] > one.allowed[0]:
+            # Several kinks meet, and each rule took one of its own slopes: the gates have seen to that.
+            word = SEVERITY.index(KINK)
+            graded = float(self.gates.graded(node).flat[k])
+            self.reasons.setdefault(node, {})[k] = arrays.meeting(graded, float(one.value[0]), float(one.width[0]))
         words.flat[k] = max(word, SEVERITY.index(KINK)) if seen.jumps else word
         self.gates.words[node] = words
 
@@ -189,10 +218,17 @@ class Lines:
                 width += float((found.width * reach).sum())
         size = float(np.sqrt(size))
         seen = self.line.along(direction, size, expected)
-        if seen.jumps:
+        if seen.jumps or self._beyond(direction, size):
             return Directed(expected, np.nan, np.nan, INCONCLUSIVE)
         word, value, bar = arrays.judge_direction(expected, seen, size, slack, width)
         return Directed(expected, value, bar, word)
+
+    def _beyond(self, direction: Direction, size: float) -> bool:
+        """Whether even the smallest step along a slope of this size would leave the function's own range."""
+        height = float(np.abs(self.values[self.graph.output]).sum())
+        if not 0 < height < size * STEPS[-1]:
+            return False
+        return not abs(self.line.at(direction, STEPS[-1])) > size * STEPS[-1] / 100
 
     def _blame(self, direction: Direction) -> None:
         """Halve a direction that disagrees until a single number is left, and say that it is wrong."""

@@ -67,8 +67,8 @@ def _wrong(network: Network, point: FloatPoint, node: int, depends: Sequence[boo
     values = {name: point.values[k] for name, k in zip(row.args, operands, strict=True)}
     shape = network.shapes[node]
     values[UPSTREAM] = np.random.default_rng([settings.seed, node]).standard_normal(shape)
-    # A rule of 0 for data (a target, a mask) says that nobody asks for its gradient.
-    asked = [n for n, k in zip(row.args, operands, strict=True) if depends[k] or row.rules()[row.args.index(n)] != "0"]
+    # Nobody asks for the gradient of data, such as a target or a mask: whatever is written for it.
+    asked = [name for name, k in zip(row.args, operands, strict=True) if depends[k]]
     if not asked:
         return None
     size = sum(prod(network.shapes[k]) for k in operands)

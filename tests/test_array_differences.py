@@ -16,7 +16,7 @@ from gradcheck.arrays import FloatPoint
 from gradcheck.closely import Closely
 from gradcheck.engines import copies, end_to_end
 from gradcheck.engines.definitions import others
-from gradcheck.engines.directions import Line, random_direction, scale_of
+from gradcheck.engines.directions import Along, Line, _trusted, random_direction, scale_of
 from gradcheck.engines.elementwise_slopes import Close, Slopes, slopes
 from gradcheck.engines.end_to_end import every_number
 from gradcheck.engines.local_differences import needed
@@ -157,6 +157,15 @@ def test_an_average_over_fine_structure_is_not_taken_for_a_slope() -> None:
     assert not abs(seen.value - 1) <= seen.bar <= 1e-3
 
 
+def test_a_small_step_that_sees_more_than_rounding_overrules_a_large_one() -> None:
+    flat = Along(0.0, 1e-6, 0.0, 0.0, 1e-6, 1e-9)
+    rough = Along(0.4, 0.6, 0.4, 0.4, 0.6, 1e-8)
+    noisy = Along(0.4, 0.6, 0.4, 0.4, 0.6, 0.5)
+    assert _trusted([flat, flat, rough], 1e-3).bar == 0.6
+    assert _trusted([flat, flat, noisy], 1e-3).bar == 1e-6
+    assert _trusted([flat, noisy._replace(value=9.0, left=9.0, right=9.0)], 1e-3).value == 9
+
+
 def test_the_size_of_a_tensor_is_its_spread() -> None:
     random = np.random.default_rng(0)
     assert scale_of(random.normal(size=10_000)) == pytest.approx(1, rel=0.05)
@@ -175,14 +184,17 @@ def no_doubt(places: Any, slope: Any, bar: Any) -> Any:
 
 
 def agree_end_to_end(point: FloatPoint, name: str) -> int:
-    """Compare every number with backprop; return how many bars were narrow."""
+    """Compare every number with backprop; return how many bars were narrow: nearly all."""
     node = point.graph.inputs[name]
     with FLOAT_ARRAYS.active():
         value, bar = every_number(point.graph, point.values, node, 1e-14 * (1 + abs(point.value)), no_doubt)
     gradient = np.zeros(value.shape) if point.rough[node] is None else point.rough[node]
     assert value.shape == gradient.shape
     assert (np.abs(value - gradient) <= bar).all(), name
-    return int((bar <= 1e-2 * np.abs(value)).sum())
+    large = np.abs(gradient) > 1e-2 * np.abs(gradient).max(initial=0.0)
+    narrow = large & (bar <= 1e-2 * np.abs(value))
+    assert narrow.sum() >= 0.9 * large.sum(), name
+    return int(narrow.sum())
 
 
 @pytest.mark.parametrize("row", cases("layers.jsonl")[4::9], ids=lambda row: row["id"])
@@ -208,7 +220,7 @@ def test_large_inputs_go_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(end_to_end, "ELEMENTS", 2000)
     text, at = mlp((30, 20, 5), "gelu", batch=4)
     point = point_of(text, at)
-    assert sum(agree_end_to_end(point, name) for name in parameters(at)) > 600
+    assert sum(agree_end_to_end(point, name) for name in parameters(at)) > 500
 
 
 def test_only_slices_are_kept_of_what_moves_in_slices() -> None:
@@ -226,6 +238,8 @@ def test_only_slices_are_kept_of_what_moves_in_slices() -> None:
     assert isinstance(both, copies.Slab)
     spread = copies.elementwise(np.add, [x[:1], y], [copies.Point(place[:1] * 0, point.value[:1]), None])
     assert np.array_equal(copies.dense(x[:1] + y, spread)[..., 0], np.where(np.arange(4) == 0, 7.0, x[:1]) + y)
+    stretched = copies.elementwise(np.add, [x[:1, :1], y], [copies.Point(place[:1] * 0, point.value[:1]), None])
+    assert np.array_equal(copies.dense(x[:1, :1] + y, stretched)[..., 0], 7.0 + y)
 
 
 def test_an_exhaustive_check_grades_by_single_numbers() -> None:

@@ -15,6 +15,7 @@ from support import cases
 
 from gradcheck.arrays import FloatPoint
 from gradcheck.compare import SEVERITY
+from gradcheck.compare_arrays import Arrays, judge_arrays
 from gradcheck.errors import DomainError, Source
 from gradcheck.gatewise import examine
 from gradcheck.networks.loading import load
@@ -115,7 +116,7 @@ def test_no_layer_raises_a_false_alarm(row: dict[str, Any]) -> None:
     point = FloatPoint(network.graph, network.point, network.shapes[network.graph.output])
     point.gradients()
     found = examine(network.graph, point.values, point.rough, network.wrt)
-    assert set(counted(found)) <= {"agree", "not_exercised"}
+    assert set(counted(found)) <= {"agree", "not_exercised", "lossy"}
     assert {d.word for d in found.directions} <= {"agree", "inconclusive"}
 
 
@@ -261,6 +262,14 @@ def test_a_norm_of_nothing_is_a_kink() -> None:
     assert words(tensor) == ["kink", "kink", "agree", "agree"]
 
 
+def test_a_steep_op_behind_a_level_one_does_not_matter() -> None:
+    at = {"x": [[1.0, 2.0], [1.0, 1.0]], "W": [[1.0, -2.0], [1.0, -0.1]]}
+    found = examined("sum(norm(relu(x @ W), axis=0))", at, ["W"])
+    assert words(found.tensors[0]) == ["agree", "not_exercised"] * 2
+    found = examined("sum(norm(relu(x @ W - 5), axis=1))", at)
+    assert set(counted(found)) == {"not_exercised"}
+
+
 def test_the_border_of_a_choice_is_seen() -> None:
     tensor = examined("sum(where(x > 0, x, 0.1*x))", {"x": [0.0, 2.0, -1.0]}).tensors[0]
     assert words(tensor) == ["kink", "agree", "agree"]
@@ -296,6 +305,38 @@ def test_cancelled_digits_are_lossy_and_a_cancelled_sum_is_a_zero() -> None:
     assert "terms" in found.tensors[0].reasons[0]
     found = examined("sum(softmax(x))", {"x": np.linspace(-1, 1, 7)})
     assert set(counted(found)) <= {"agree", "not_exercised"}
+
+
+def test_what_lies_behind_lost_digits_has_lost_them_too() -> None:
+    at = {"a": [1e10], "b": [1e10 - 0.03], "x": [2.0], "p": [0.7]}
+    found = examined("h = sin(p)*x; sum(a*h) - sum(b*h)", at, ["p", "x", "a"])
+    assert [words(tensor) for tensor in found.tensors] == [["lossy"], ["lossy"], ["agree"]]
+
+
+# A number: backprop's gradient, then value, allowed, size, bar and width of the differences.
+JUDGED = [
+    ((1.0, 1.0, 1e-12, 1.0, 0.0, 0.0), "agree"),
+    ((1.1, 1.0, 1e-2, 1.0, 0.0, 0.0), "disagree"),
+    ((1.0, 1.0, 1e-2, 1.0, 1e-2, 0.0), "inconclusive"),
+    ((1.0, 1.0, np.inf, 1.0, np.inf, 0.0), "inconclusive"),
+    ((1.0, 1.0, 1e-2, 1e10, 1e-6, 0.0), "lossy"),
+    ((1e-3, 0.0, 1e-2, 1e10, 1e-6, 0.0), "agree"),
+    ((1e-1, 0.0, 1e-2, 1e10, 1e-6, 0.0), "disagree"),
+    ((0.0, 0.0, 2.0**-1040, 0.0, 0.0, 0.0), "not_exercised"),
+    ((0.0, 0.5, 1e-9, 1.0, 0.0, 0.5), "kink"),
+    ((1.1, 0.5, 1e-9, 1.0, 0.0, 0.5), "disagree"),
+    ((np.nan, 1.0, 1e-12, 1.0, 0.0, 0.0), "disagree"),
+    ((np.nan, 1.0, np.inf, 1.0, np.inf, 0.0), "disagree"),
+    ((np.inf, 1.0, 1e-12, 1.0, 0.0, 0.0), "disagree"),
+]
+
+
+@pytest.mark.parametrize(("number", "word"), JUDGED)
+def test_one_number_is_judged(number: tuple[float, ...], word: str) -> None:
+    graded, *parts = (np.array([part]) for part in number)
+    beside = [np.append(part, default) for part, default in zip(parts, (1.0, 1e-12, 1.0, 0.0, 0.0), strict=True)]
+    assert SEVERITY[judge_arrays(graded, Arrays(*parts))[0]] == word
+    assert [SEVERITY[k] for k in judge_arrays(np.append(graded, 1.0), Arrays(*beside))] == [word, "agree"]
 
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-30, 1e-5, 1e5, 1e30, 1e150])

@@ -34,7 +34,7 @@ ACCURACY = 8
 SETTLED = 2.0**-20
 """A bar below this part of the slope needs no other steps."""
 
-NATURAL = 2.0**43
+NATURAL = 2.0**40
 """Rounding of differences with the usual step, as a part of the slope that the values suggest."""
 
 FIRST = 2.0**-9
@@ -67,6 +67,10 @@ class Slopes(NamedTuple):
     bar: Array
     noise: Array
     gap: Array | None = None
+
+
+KNOWN = 1e-8
+"""A bar below this part of the largest slope of a gate is no kink's: it is a saturated element's."""
 
 
 class Close(NamedTuple):
@@ -139,7 +143,9 @@ def _settle(
             break
     gap = np.zeros(len(where))
     if len(todo):
-        _closely(best, gap, todo, [x if x.ndim == 0 else x[todo] for x in small], k, close)
+        known = KNOWN * float(np.max(np.abs(found.value), initial=0.0, where=np.isfinite(found.value)))
+        operands = [x if x.ndim == 0 else x[todo] for x in small]
+        gap[todo] = _closely(best, todo, operands, lambda row: close(row, k), known)
     parts = [part.ravel().copy() for part in found[:3]]
     for part, new in zip(parts, best[:3], strict=True):
         part[where] = new
@@ -152,25 +158,30 @@ def _settle(
     return Slopes(value, bar, noise, whole)
 
 
-def _closely(best: Slopes, gap: Array, todo: Array, operands: list[Array], k: int, close: Closer) -> None:
-    """Ask `close` about each of the elements `todo`; equal operands are asked about once.
+def _closely(
+    best: Slopes, todo: Array, operands: list[Array], close: Callable[[tuple[float, ...]], Close | None], known: float
+) -> Array:
+    """Ask `close` about each of the elements `todo`, equal operands once; return half the gaps found at kinks.
 
-    Where there are too many, a bar that is mere rounding stands; any other is infinite.
+    Where there are too many, a bar stands that is mere rounding, or far below the slopes around it; any
+    other may hide a kink and is infinite.
     """
     seen: dict[tuple[float, ...], Close | None] = {}
+    gaps = np.zeros(len(todo))
     columns = [np.broadcast_to(x, todo.shape).tolist() for x in operands]
-    for element, *row in zip(todo.tolist(), *columns, strict=True):
+    for place, (element, *row) in enumerate(zip(todo.tolist(), *columns, strict=True)):
         key = tuple(row)
         if key not in seen:
-            seen[key] = close(key, k)
+            seen[key] = close(key)
         answer = seen[key]
         if answer is None:
-            if not best.bar[element] <= 4 * best.noise[element]:
+            if not best.bar[element] <= max(4 * best.noise[element], known):
                 best.bar[element] = np.inf
             continue
-        best.value[element], gap[element] = answer.slope, answer.gap
+        best.value[element], gaps[place] = answer.slope, answer.gap
         best.bar[element] = max(answer.bar, ACCURACY * EPS * abs(answer.slope))
         best.noise[element] = answer.bar if np.isfinite(answer.bar) else 0.0
+    return gaps
 
 
 def _rounded(found: Slopes, operands: list[Array], k: int, h: Array, inside: Inside) -> Slopes:

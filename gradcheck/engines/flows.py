@@ -61,7 +61,7 @@ def contracted(flow: Flow, slope: Array, contract: Callable[[Array, Array], Arra
     return Flow(
         contract(flow.value, slope),
         fast(flow.sizes, steep),
-        None if flow.bar is None else without_nan(fast(flow.bar, steep)),
+        None if flow.bar is None else _unknown_too(flow.bar, steep, fast),
         None if flow.width is None else fast(flow.width, steep),
         flow.terms + terms,
     )
@@ -75,15 +75,19 @@ def weighted(flow: Flow, slope: Array) -> Flow:
     return Flow(
         flow.value * slope,
         None if flow.size is None else flow.size * steep,
-        None if flow.bar is None else without_nan(flow.bar * steep),
+        None if flow.bar is None else np.where(steep == 0, 0.0, flow.bar * steep),
         None if flow.width is None else flow.width * steep,
         flow.terms + 2,
     )
 
 
-def without_nan(bar: Array) -> Array:
-    """Return a bar in which infinity times zero, of which nothing is known, is infinite."""
-    return np.where(np.isnan(bar), np.inf, bar)
+def _unknown_too(bar: Array, steep: Array, fast: Any) -> Array:
+    """Contract bars; an infinite one goes where it has a slope to go by, and nowhere else."""
+    unknown = np.isinf(bar)
+    if not unknown.any():
+        return fast(bar, steep)
+    reached = fast(unknown.astype(float), (steep > 0).astype(float)) > 0
+    return np.where(reached, np.inf, fast(np.where(unknown, 0.0, bar), steep))
 
 
 def to_shape(flow: Flow, shape: Shape) -> Flow:

@@ -17,7 +17,7 @@ import numpy as np
 
 from gradcheck.engines.definitions import DEFINITIONS, MOVES, Gate
 from gradcheck.engines.elementwise_slopes import NATURAL, Close, slopes
-from gradcheck.engines.flows import Array, Flow, joined, to_shape, weighted, without_nan
+from gradcheck.engines.flows import Array, Flow, joined, to_shape, weighted
 from gradcheck.engines.formulas import definition
 from gradcheck.engines.rounding import inside
 from gradcheck.graph import Graph, Params, Values, evaluate
@@ -138,7 +138,10 @@ class Pass:
         if not np.isfinite(bar).all():
             bar = np.where(g == 0, 0.0, bar)
         if flow.bar is not None:
-            bar = bar + without_nan(flow.bar * steep)
+            # What is level here does not pass anything on; a slope that is only zero might.
+            level = (steep == 0) & (found.bar == 0)
+            passed = flow.bar * steep
+            bar = bar + np.where(np.isnan(passed), np.where(level, 0.0, np.inf), passed)
         width = None if flow.width is None else flow.width * steep
         if found.gap is not None:
             width = force * found.gap + (0.0 if width is None else width)

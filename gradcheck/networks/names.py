@@ -154,6 +154,8 @@ class Names:
         owner = base(name, self.spec.steps, {})
         if owner is not None and self.found.get(owner) is None:
             raise Unknown
+        if self.spec.unreadable:
+            raise Unknown
         known = [*self.spec.inputs, *self.found, *(n for n in self.tensors if ":" not in n), *self.spec.params]
         hint = did_you_mean(name, known) or f"known: {', '.join(dict.fromkeys(known)) or 'nothing'}"
         raise ref.place.error(f"there is no input, node or parameter `{name}`", hint[:300])

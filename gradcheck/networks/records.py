@@ -88,6 +88,7 @@ class Spec:
         self.training = True
         self.inputs: dict[str, Data] = {}
         self.broken: set[str] = set()
+        self.unreadable = False
         self.steps: dict[str, Step] = {}
         self.last: str | None = None
         self.loss: Step | None = None

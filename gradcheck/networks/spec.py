@@ -64,8 +64,12 @@ class Reader:
             ("expect", self.expect),
         ):  # fmt: skip
             node = self.get(key)
+            before = len(self.problems)
             if node is not None:
                 self.attempt(function, node)
+            if len(self.problems) > before and not isinstance(node, List if key == "layers" else Map):
+                # Names that such a section would have given are unknown, not wrong.
+                self.spec.unreadable = True
         self.attempt(self.whole)
         return self.spec
 
