@@ -286,6 +286,9 @@ def _tensor(gates: Gates, lines: Lines, node: int, name: str) -> TensorCheck:
     if not (known := np.isfinite(bound)).all():
         value, bound = (np.where(known, part, np.nan) for part in (value, bound))
     caught = compare.caught_by(found, words)
+    if caught is not None and node in lines.local:
+        # Moving numbers by themselves adds to what the gates told, and takes nothing away.
+        caught = min(caught, compare.caught_by(lines.local[node], words) or caught)
     caught = None if caught is None else max(caught, gates.told.get(node, 0.0))
     culprits = gates.culprits(node) if gates.wrong else []
     at_fault = _named(gates.graph, culprits)

@@ -65,6 +65,7 @@ class Lines:
         directions: the directions tried.
         notes: sentences for the report.
         reasons: input node → flat index → sentence, of numbers looked at here.
+        local: what the gates said of inputs that were then moved number by number.
     """
 
     def __init__(self, graph: Graph, values: Values, gates: Gates, seed: int) -> None:
@@ -78,6 +79,7 @@ class Lines:
         self.whole = any(gates.depends[node] and graph.ops[node] in WHOLE for node in graph.gates)
         self.notes: list[str] = []
         self.reasons: dict[int, dict[int, str]] = {}
+        self.local: dict[int, Arrays] = {}
 
     def look(self, directions: bool = True) -> None:
         """Look at open numbers, then along random directions; words are changed where more is known."""
@@ -292,7 +294,7 @@ class Lines:
     def moved_one_by_one(self, node: int, seen: tuple[Array, Array]) -> None:
         """Take the differences of every single number, end to end, where their bars are narrow."""
         value, bar = seen
-        found = self.gates.found[node]
+        found = self.local[node] = self.gates.found[node]
         better = (found.width == 0) & (~arrays.vague(value, bar) | (bar <= found.allowed))
         size = np.where(better, np.maximum(np.abs(value), found.size), found.size)
         merged = Arrays(
