@@ -125,7 +125,9 @@ def widened(found: Arrays, size: Any) -> Arrays:
 def relative(found: Arrays) -> float:
     """Return what is allowed as a part of the largest number; zero if nothing is known."""
     top, allowed = float(np.max(np.abs(found.value), initial=0.0)), float(np.max(found.allowed, initial=0.0))
-    return allowed / top if top > 0 and np.isfinite(allowed) else 0.0
+    # A tensor that is zero up to rounding could have told nothing, and is not asked.
+    known = top > CANCELLED * float(np.max(found.size, initial=0.0)) and np.isfinite(allowed)
+    return allowed / top if top > 0 and known else 0.0
 
 
 def worst(graded: Any, found: Arrays, words: Any, most: int) -> list[int]:

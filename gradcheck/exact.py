@@ -181,7 +181,8 @@ class Exact:
         with self.fine.system.active():
             if still and self.fine.still(self.fine.at(node, cone, [self.fine.step(node)])):
                 zero = self.system.literal("0")
-                return Slope(SMOOTH, zero, zero, zero, zero, False)
+                # A slope may hide below the last digit: inside an op, beside a number that is far larger.
+                return Slope(SMOOTH, zero, self.fine.dust / self.fine.step(node), zero, zero, False)
             self.refined = True
             self.spent += 6 * FINE_COST * len(cone)
             return settle(self.coarse, self.fine, node, cone, rough)

@@ -13,11 +13,13 @@ from breaking import MUTATIONS, mutated, replaced, rules_replaced
 from float_points import check, counted, culprits, examined, mlp, parameters, point_of, words
 from support import cases
 
+from gradcheck import lines
 from gradcheck.arrays import FloatPoint
 from gradcheck.compare import SEVERITY
 from gradcheck.compare_arrays import Arrays, judge_arrays
+from gradcheck.engines.flows import Flow
 from gradcheck.errors import DomainError, Source
-from gradcheck.gatewise import examine
+from gradcheck.gatewise import _onward, examine
 from gradcheck.networks.loading import load
 from gradcheck.ops import OPS
 from gradcheck.points import read, resolve
@@ -226,7 +228,10 @@ def test_the_largest_of_several_equals_is_a_kink_but_not_of_its_own_copy() -> No
     assert set(words(tensor)) <= {"agree"}
 
 
-def test_padding_that_repeats_an_element_makes_no_kink() -> None:
+def test_padding_that_repeats_an_element_makes_no_kink(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gates know it by themselves, without moving single numbers."""
+    monkeypatch.setattr(lines, "MOST_SINGLE", 0)
+    monkeypatch.setattr(lines, "WORK", 0)
     pool = {"type": "MaxPool1d", "inputs": "x", "kernel_size": 3, "stride": 2, "padding": 1}
     spec = {
         "gradcheck": 1, "inputs": {"x": [[[3.0, 1.0, 2.0, 5.0]]]},
@@ -313,11 +318,22 @@ def test_what_lies_behind_lost_digits_has_lost_them_too() -> None:
     assert [words(tensor) for tensor in found.tensors] == [["lossy"], ["lossy"], ["agree"]]
 
 
+def test_doubts_go_further_back_and_nothing_else_does() -> None:
+    parts = [[1.0, 2.0], [1e-12, np.inf], [1.0, 2.0], [0.0, np.inf], [0.0, 0.0]]
+    found = Arrays(*(np.array(part) for part in parts))
+    flow = _onward(np.array([1.0, 7.0]), found, np.array([False, False]), False)
+    assert flow.value.tolist() == [1, 7]
+    assert flow.bar.tolist() == [0, np.inf]
+    sure = found._replace(allowed=np.full(2, 1e-12), bar=np.zeros(2))
+    assert _onward(np.array([1.0, 7.0]), sure, np.array([False, True]), False) == Flow(pytest.approx([1.0, 2.0]))
+
+
 # A number: backprop's gradient, then value, allowed, size, bar and width of the differences.
 JUDGED = [
     ((1.0, 1.0, 1e-12, 1.0, 0.0, 0.0), "agree"),
     ((1.1, 1.0, 1e-2, 1.0, 0.0, 0.0), "disagree"),
     ((1.0, 1.0, 1e-2, 1.0, 1e-2, 0.0), "inconclusive"),
+    ((1.0, 1.0, 2e-3, 10.0, 2e-3, 0.0), "inconclusive"),
     ((1.0, 1.0, np.inf, 1.0, np.inf, 0.0), "inconclusive"),
     ((1.0, 1.0, 1e-2, 1e10, 1e-6, 0.0), "lossy"),
     ((1e-3, 0.0, 1e-2, 1e10, 1e-6, 0.0), "agree"),

@@ -122,6 +122,9 @@ def _claim(b: Names, network: Network, target: str, ref: Ref, scalar: Any) -> No
         raise ref.place.error(f"`{target}` is not among what is checked", hint[:300])
     uses = {}
     for name, node in formula.graph.inputs.items():
+        if name in b.spec.inputs and name not in b.graph.inputs:
+            # Data that only the formula uses, such as one-hot targets.
+            b.resolve(Ref(name, scalar))
         found = quantity(b.graph, name)
         if found is None:
             plain = name.removeprefix("d_")

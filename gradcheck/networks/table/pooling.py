@@ -206,9 +206,11 @@ def _avg_arguments(rank: int) -> tuple[Argument, ...]:
     )  # fmt: skip
 
 
+TIES = "equal maxima share the gradient; torch gives all of it to one of them"
+
 LAYERS = [
-    Layer("MaxPool1d", ("x",), _max_arguments(1), max_pool(1), ({"kernel_size": 2}, [(2, 3, 4)])),
-    Layer("MaxPool2d", ("x",), _max_arguments(2), max_pool(2), ({"kernel_size": 2}, [(2, 3, 4, 4)])),
+    Layer("MaxPool1d", ("x",), _max_arguments(1), max_pool(1), ({"kernel_size": 2}, [(2, 3, 4)]), note=TIES),
+    Layer("MaxPool2d", ("x",), _max_arguments(2), max_pool(2), ({"kernel_size": 2}, [(2, 3, 4, 4)]), note=TIES),
     Layer("AvgPool1d", ("x",), _avg_arguments(1), avg_pool(1), ({"kernel_size": 2}, [(2, 3, 4)])),
     Layer("AvgPool2d", ("x",), _avg_arguments(2), avg_pool(2), ({"kernel_size": 2}, [(2, 3, 4, 4)])),
     Layer(
