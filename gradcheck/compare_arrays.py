@@ -25,7 +25,7 @@ from gradcheck.compare import (
     how_wrong,
 )
 
-CANCELLED = 1e-12
+CANCELLED = 64 * ULP
 """A sum below this part of the sizes of its terms is a zero, within rounding."""
 
 WORN = 1e-9
