@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.engines.copies import Copies, Point, dense, destinations, elementwise, general, matmul
+from gradcheck.engines.copies import Copies, Dense, Point, dense, destinations, elementwise, general, matmul
 from gradcheck.engines.definitions import MOVES
 from gradcheck.engines.directions import scale_of
 from gradcheck.engines.flows import Array
@@ -32,6 +32,9 @@ LEAST = 8
 
 ELEMENTS = 2**18
 """Float64 numbers that a chunk's largest array may hold: two megabytes."""
+
+MOST_FACTORS = 4096
+"""Terms of a sum that may be added up one after the other: rounding grows with their number."""
 
 SAMPLE = 48
 """Numbers of an input, at least, that are moved to both sides at once."""
@@ -64,6 +67,7 @@ class Chunked:
         ]  # fmt: skip
         self.last = self._last_uses()
         self.spare = self._spare()
+        self.weighted = self._weighted(depends)
         self.to: dict[int, Array | None] = {}
         self.largest = max([np.size(values[gate]) for gate, op, *_ in self.gates if op not in MOVES], default=1)
 
@@ -71,9 +75,16 @@ class Chunked:
         """Return by how much the output's sum changes when elements `place`, one a copy, become `value`."""
         copies: dict[int, Copies] = {self.node: Point(place, value)}
         seen = 1
+        skipped = {products for products, _, _ in self.weighted.values()}
         for gate, op, params, operands, bases, function in self.gates:
+            if gate in skipped:
+                continue
             moving = [copies.get(k) for k in operands]
-            if OPS[op].elementwise:
+            if gate in self.weighted:
+                _, operand, weights = self.weighted[gate]
+                whole = dense(self.values[operand], copies[operand])
+                made: Copies = Dense(weights @ whole.reshape(len(weights), -1))
+            elif OPS[op].elementwise:
                 made = elementwise(function, bases, moving, self.spare.get(gate))
             elif op == "matmul":
                 made = matmul(bases[0], bases[1], self.values[gate], moving[0], moving[1])
@@ -109,6 +120,27 @@ class Chunked:
                 if operand in fresh and uses[operand] == 1 and same and isinstance(function, np.ufunc):
                     found[gate] = place
         return found
+
+    def _weighted(self, depends: Sequence[bool]) -> dict[int, tuple[int, int, Array]]:
+        """Return sums of products with constant factors: sum → (product, the operand that moves, the factors).
+
+        Such a sum is one product of matrices, and the products need not be written down.
+        """
+        operands = {gate: found for gate, _, _, found, *_ in self.gates}
+        ops = {gate: op for gate, op, *_ in self.gates}
+        uses = Counter(k for found in operands.values() for k in found)
+        result = {}
+        for gate, op, params, (product, *_), *_ in self.gates:
+            if op != "sum" or dict(params).get("axis") is not None or ops.get(product) != "mul" or uses[product] > 1:
+                continue
+            moving = [k for k in operands[product] if depends[k]]
+            shape = np.shape(self.values[product])
+            if len(moving) == 1 and np.shape(self.values[moving[0]]) == shape and np.ndim(self.values[gate]) == 0:
+                other = next(k for k in operands[product] if k != moving[0])
+                factors = np.broadcast_to(self.values[other], shape).ravel()
+                if factors.size <= MOST_FACTORS:
+                    result[gate] = (product, moving[0], factors)
+        return result
 
     def _last_uses(self) -> dict[int, list[int]]:
         last: dict[int, int] = {}
