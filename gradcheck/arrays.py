@@ -48,13 +48,21 @@ class FloatPoint:
             self.rough = backprop(self.graph, self.forward.system, self.values, np.ones(self.shape))
         return self.rough
 
+    def used(self, claim: Any, values: list[Any], gradients: list[Any], zero: Any) -> dict[str, Any]:
+        """Return the values of the names in a claim; where nothing flows the upstream gradient is zero."""
+        found = {}
+        for name, (node, upstream) in claim.uses.items():
+            value = gradients[node] if upstream else values[node]
+            found[name] = np.full(self.values[node].shape, zero) if value is None else value
+        return found
+
 
 class ArrayPoint(FloatPoint):
     """The counterpart of scalars.ScalarPoint for graphs of arrays."""
 
-    def __init__(self, graph: Graph, point: points.Point, shapes: list[Shape]) -> None:
+    def __init__(self, graph: Graph, point: Mapping[str, Any], shapes: list[Shape]) -> None:
         super().__init__(graph, point, shapes[graph.output])
-        self.point = point
+        self.point = dict(point)
         indices = {name: x for name, x in self.inputs.items() if x.dtype.kind == "i"}
         self.scalar, self.nodes = scalarize(graph, {n: v.shape for n, v in self.inputs.items()}, indices)
         self.flat_inputs = {
@@ -99,9 +107,9 @@ class ArrayPoint(FloatPoint):
         """Return the claimed gradient's elements, in float64 and in high precision."""
         infer(claim.graph, {n: self.values[k].shape for n, (k, _) in claim.uses.items()})
         with self.forward.system.active():
-            rough, _ = evaluate(claim.graph, self.forward.system, self._used(claim, self.values, self.rough, 0.0))
+            rough, _ = evaluate(claim.graph, self.forward.system, self.used(claim, self.values, self.rough, 0.0))
         zero = exact.system.literal("0")
-        numbers = self._used(claim, self.exact_values(exact), self.sharp, zero)
+        numbers = self.used(claim, self.exact_values(exact), self.sharp, zero)
         sharp, _ = evaluate(claim.graph, arrays.of(exact.system), numbers)
         shape = self.inputs[claim.name].shape
         found = np.shape(rough[claim.graph.output])
@@ -114,14 +122,6 @@ class ArrayPoint(FloatPoint):
                 claim.source, (0, len(claim.source.text)),
             ) from None  # fmt: skip
         return [float(x) if x is not None else math.nan for x in floats.ravel()], list(sharper.ravel())
-
-    def _used(self, claim: Any, values: list[Any], gradients: list[Any], zero: Any) -> dict[str, Any]:
-        """Return the values of the names in a claim; where nothing flows the upstream gradient is zero."""
-        found = {}
-        for name, (node, upstream) in claim.uses.items():
-            value = gradients[node] if upstream else values[node]
-            found[name] = np.full(self.values[node].shape, zero) if value is None else value
-        return found
 
 
 def _numbers(value: Any) -> Any:

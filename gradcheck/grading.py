@@ -137,7 +137,7 @@ class Grading:
         if word is not None:
             bad = blame.culprit
             span = graph.span(graph.output if bad is None else bad)
-            which = "" if bad is None else f", because of {graph.ops[bad].partition('#')[0]}"
+            which = "" if bad is None else f", because of {graph.title(bad)}"
             raise DomainError(
                 f"the slope with respect to `{called}` is {word} here{which}", graph.source, span,
                 "choose another point, or leave this input out with --wrt",

@@ -167,9 +167,13 @@ class Graph:
         place = bisect_right(self.owners, node, key=lambda part: part[0])
         return self.owners[place - 1][1] if place else None
 
+    def title(self, node: int) -> str:
+        """Return the op at a node as people write it: that of a spec's own op carries a number behind a #."""
+        return self.ops[node].partition("#")[0]
+
     def described(self, node: int) -> str:
         """Return the op at a node and where it is: "tanh of `act1`", or "sin in `sin(x)`"."""
-        op = self.ops[node].partition("#")[0]
+        op = self.title(node)
         owner = self.owner(node)
         if owner is not None:
             return f"{op} of `{owner}`"

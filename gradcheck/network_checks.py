@@ -21,7 +21,7 @@ from gradcheck.systems import decimals
 from gradcheck.verdicts import TensorResult
 
 if TYPE_CHECKING:
-    from gradcheck.arrays import FloatPoint
+    from gradcheck.arrays import ArrayPoint, FloatPoint
     from gradcheck.results import Gradient
 
 AFFORDABLE = 2_000_000
@@ -89,13 +89,37 @@ def affordable(network: Network, wrt: Sequence[str]) -> tuple[bool, bool]:
     return once + cost * 2 * numbers <= AFFORDABLE, once <= AFFORDABLE
 
 
-def exact(network: Network, wrt: Sequence[str], point: FloatPoint, settings: Settings) -> Found:
+def check(network: Network, wrt: Sequence[str], settings: Settings, exhaustive: bool) -> tuple[FloatPoint, Found]:
+    """Check a network in the way that its size allows; return its point and what was found.
+
+    Raises:
+        DomainError: if the function or a slope is not defined there.
+    """
+    from gradcheck.arrays import ArrayPoint, FloatPoint
+    from gradcheck.exact import SpreadError
+
+    by_number, by_symbols = affordable(network, wrt)
+    if not by_symbols:
+        point = FloatPoint(network.graph, network.point, network.shapes[network.graph.output])
+        point.gradients()
+        return point, gatewise(network, wrt, point, settings, exhaustive)
+    written = ArrayPoint(network.graph, network.point, network.shapes)
+    written.gradients()
+    try:
+        if by_number:
+            return written, exact(network, wrt, written, settings)
+        return written, with_symbols(network, wrt, written, settings, exhaustive)
+    except SpreadError:
+        return written, gatewise(network, wrt, written, settings, exhaustive)
+
+
+def exact(network: Network, wrt: Sequence[str], point: ArrayPoint, settings: Settings) -> Found:
     """Check every number by itself, with SymPy and with differences in high precision.
 
     Raises:
         DomainError: if a slope is infinite or not defined.
     """
-    tensors = _graded(network, wrt, settings)
+    tensors = _graded(network, wrt, point, settings)
     notes: list[str] = []
     if any(t.verdict == compare.DISAGREE for t in tensors):
         notes = gatewise(network, wrt, point, settings, exhaustive=False).notes
@@ -103,7 +127,7 @@ def exact(network: Network, wrt: Sequence[str], point: FloatPoint, settings: Set
 
 
 def with_symbols(
-    network: Network, wrt: Sequence[str], point: FloatPoint, settings: Settings, exhaustive: bool
+    network: Network, wrt: Sequence[str], point: ArrayPoint, settings: Settings, exhaustive: bool
 ) -> Found:
     """Check gate by gate, and every number by SymPy in a hundred digits too.
 
@@ -111,7 +135,7 @@ def with_symbols(
         DomainError: if a slope is infinite.
     """
     found = gatewise(network, wrt, point, settings, exhaustive)
-    graded = _graded(network, wrt, settings._replace(engines=("backprop", "symbolic")))
+    graded = _graded(network, wrt, point, settings._replace(engines=("backprop", "symbolic")))
     tensors = [_blended(a, b) for a, b in zip(found.tensors, graded, strict=True)]
     return Found(tensors, found.notes, f"{found.method}; by SymPy in a hundred digits")
 
@@ -124,13 +148,11 @@ def _blended(rough: TensorResult, sharp: TensorResult) -> TensorResult:
     return rough._replace(answers={**sharp.answers, **rough.answers}, words=words, reasons=reasons)
 
 
-def _graded(network: Network, wrt: Sequence[str], settings: Settings) -> list[TensorResult]:
+def _graded(network: Network, wrt: Sequence[str], point: ArrayPoint, settings: Settings) -> list[TensorResult]:
     """Grade every number with the high-precision engines of an expression."""
-    from gradcheck.arrays import ArrayPoint
     from gradcheck.exact import MOST_EXTRA
     from gradcheck.grading import Grading, Question
 
-    point = ArrayPoint(network.graph, dict(network.point), network.shapes)
     tiny = len(point.scalar) * sum(prod(network.tensors[name].shape) for name in wrt) <= TINY
     extra = MOST_EXTRA if tiny else EXTRA_DIGITS
 
@@ -142,7 +164,8 @@ def _graded(network: Network, wrt: Sequence[str], settings: Settings) -> list[Te
 
     found = graded(wrt, network.claims)
     # A formula of the user's own is graded, and what it stands in for is graded too.
-    beside = graded([name for name in wrt if name in network.claims], {})
+    claimed = [name for name in wrt if name in network.claims]
+    beside = graded(claimed, {}) if claimed else {}
     return [_both(found[name], beside[name]) if name in beside else found[name] for name in wrt]
 
 
@@ -213,10 +236,7 @@ def _claimed(network: Network, point: FloatPoint, claim: Claim, result: TensorRe
     """Grade a hand-derived formula by the numbers that have been checked."""
     import numpy as np
 
-    values: dict[str, Any] = {}
-    for name, (node, upstream) in claim.uses.items():
-        value = point.rough[node] if upstream else point.values[node]
-        values[name] = np.zeros(point.values[node].shape) if value is None else value
+    values = point.used(claim, point.values, point.rough, 0.0)
     with point.forward.system.active():
         computed, _ = evaluate(claim.graph, point.forward.system, values)
         typed = np.broadcast_to(computed[claim.graph.output], result.shape).ravel().astype(float)

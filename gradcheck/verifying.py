@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradcheck import compare
 from gradcheck.checking import Settings
@@ -13,9 +13,6 @@ from gradcheck.networks.files import networks_in
 from gradcheck.networks.network import Network
 from gradcheck.ops.shapes import show
 from gradcheck.verdicts import SpecResult, Verification
-
-if TYPE_CHECKING:
-    pass
 
 
 def verify(
@@ -102,25 +99,12 @@ def check_network(network: Network, settings: Settings, exhaustive: bool = False
         DomainError: if the loss or a slope is not defined at the spec's numbers.
     """
     from gradcheck import network_checks
-    from gradcheck.arrays import FloatPoint
-    from gradcheck.exact import SpreadError
     from gradcheck.expectations import broken
     from gradcheck.own_rules import faults
 
     wrt = selected(network, settings)
     shape = network.shapes[network.graph.output]
-    point = FloatPoint(network.graph, network.point, shape)
-    point.gradients()
-    by_number, by_symbols = network_checks.affordable(network, wrt)
-    try:
-        if by_number:
-            found = network_checks.exact(network, wrt, point, settings)
-        elif by_symbols:
-            found = network_checks.with_symbols(network, wrt, point, settings, exhaustive)
-        else:
-            found = network_checks.gatewise(network, wrt, point, settings, exhaustive)
-    except SpreadError:
-        found = network_checks.gatewise(network, wrt, point, settings, exhaustive)
+    point, found = network_checks.check(network, wrt, settings, exhaustive)
     notes = list(found.notes)
     if shape:
         notes.append(f"the output is {show(shape)}: this is the gradient of the sum of its elements")

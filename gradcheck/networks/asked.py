@@ -11,8 +11,9 @@ from gradcheck.claims import Claim, quantity
 from gradcheck.errors import ShapeError, SpecError, did_you_mean
 from gradcheck.networks.names import Names
 from gradcheck.networks.network import BUFFER, INPUT, PARAMETER, Network
-from gradcheck.networks.records import Ref, Unknown
+from gradcheck.networks.records import Expected, Ref, Unknown
 from gradcheck.networks.scope import Formula, Vocabulary
+from gradcheck.networks.tree import Scalar
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import show
 from gradcheck.shapes import infer
@@ -73,7 +74,8 @@ def _key(b: Names, section: str, name: str, ref: Ref) -> Any:
 
 def _unused_ops(b: Names) -> None:
     """Report ops that are defined and never used: nothing would check them."""
-    used = {op.partition("#")[0] for op in b.graph.ops if "#" in op}
+    present = set(b.graph.ops)
+    used = {name for name, op in b.ops.items() if op.name in present}
     used |= {name for op in b.ops.values() for name in op.functions if name in _called(op)}
     for name, ref in b.spec.ops.items():
         if name in b.ops and name not in used and not b.incomplete:
@@ -106,7 +108,7 @@ def _select(b: Names, network: Network) -> None:
         network.wrt += [name for name in fitting if name not in network.wrt]
 
 
-def _claim(b: Names, network: Network, target: str, ref: Ref, scalar: Any) -> None:
+def _claim(b: Names, network: Network, target: str, ref: Ref, scalar: Scalar) -> None:
     """Read a hand-derived gradient.
 
     Raises:
@@ -139,14 +141,13 @@ def _claim(b: Names, network: Network, target: str, ref: Ref, scalar: Any) -> No
     try:
         shape = infer(formula.graph, shapes)[formula.graph.output]
     except ShapeError as error:
-        span = scalar.inner(*error.span) if error.span else scalar.span
-        raise ShapeError(error.message, scalar.source, span, error.hint) from None
+        raise scalar.outward(error) from None
     if shape not in (wanted, ()):
         raise scalar.error(f"the formula for `{target}` gives {show(shape)}, but `{target}` is {show(wanted)}")
     network.claims[target] = Claim(target, scalar.source, formula.graph, uses, place=scalar.start)
 
 
-def _fact(b: Names, fact: Any) -> None:
+def _fact(b: Names, fact: Expected) -> None:
     """Check that an expected value is about something, in its shape.
 
     Raises:

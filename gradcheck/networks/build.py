@@ -17,7 +17,7 @@ from gradcheck.networks import asked
 from gradcheck.networks.arguments_given import bound
 from gradcheck.networks.data import Data
 from gradcheck.networks.layer import Arguments, Constant, Layer, Misfit, Operand, Plan
-from gradcheck.networks.names import Names, floats
+from gradcheck.networks.names import Names, given_tensor
 from gradcheck.networks.network import DATA, Network, Tensor
 from gradcheck.networks.records import Ref, Spec, Step, Unknown
 from gradcheck.networks.scope import Formula, ordered
@@ -93,7 +93,7 @@ class Builder(Names):
             blamed = one.arguments.get(error.argument or "")
             place = blamed.place if blamed else one.node
             raise place.error(f"{self.called(one)}: {error}", self.sources(one, nodes)) from None
-        self.apply(one, plan, bind)
+        self.apply(one, plan, bind, row.outputs)
 
     def operand_names(self, row: Layer, one: Step, count: int) -> list[str]:
         """Return the local names of a layer's inputs.
@@ -129,10 +129,10 @@ class Builder(Names):
             node = self.resolve(given)
             return node, self.operand(node)
         name = f"{one.name}:{local}"
-        node = self.tensor(name, Tensor(given.shape, lambda _: floats(given.make()), DATA, given.node.span))
+        node = self.tensor(name, given_tensor(given, DATA))
         return node, Operand(given.shape, given.numbers, given.whole, given.dtype == "bool")
 
-    def apply(self, one: Step, plan: Plan, bind: dict[str, int]) -> None:
+    def apply(self, one: Step, plan: Plan, bind: dict[str, int], suffixes: tuple[str, ...]) -> None:
         """Add a layer's parameters, constants and program to the graph."""
         self.check_tied(one, plan)
         sub = parse(Source(plan.program, one.name), {*bind, *plan.data}, static_names=plan.names, internal=True)
@@ -149,8 +149,6 @@ class Builder(Names):
             bind["i"] = self.index(bind["i"], one)
         span = (*one.node.span, one.node.start)
         result = self.splice(sub, bind, lambda _: span, one, plan.outputs)
-        row = find(one.type.name) if one.type else None
-        suffixes = row.outputs if row else ()
         if suffixes[-1:] == ("…",):
             suffixes = tuple(str(k) for k in range(len(plan.outputs)))
         self.name(one, result if isinstance(result, list) else [result], suffixes)

@@ -140,7 +140,7 @@ class Names:
         name = ref.name
         if name in self.spec.inputs:
             given = self.spec.inputs[name]
-            return self.tensor(name, Tensor(given.shape, lambda _: floats(given.make()), INPUT, given.node.span))
+            return self.tensor(name, given_tensor(given, INPUT))
         node = self.found.get(name)
         if node is not None:
             return node
@@ -150,7 +150,7 @@ class Names:
             raise Unknown
         if name in self.spec.params and base(name, self.spec.steps, {}) is None:
             given = data.read(self.spec.params[name].place, name, self.spec.folder)
-            return self.tensor(name, Tensor(given.shape, lambda _: floats(given.make()), PARAMETER, given.node.span))
+            return self.tensor(name, given_tensor(given, PARAMETER))
         owner = base(name, self.spec.steps, {})
         if owner is not None and self.found.get(owner) is None:
             raise Unknown
@@ -201,8 +201,7 @@ class Names:
         given = self.spec.params.get(name)
         kind = BUFFER if wanted.buffer else PARAMETER
         if given is not None:
-            found = data.read(given.place, name, self.spec.folder, wanted.shape)
-            tensor = Tensor(found.shape, lambda _: floats(found.make()), kind, found.node.span)
+            tensor = given_tensor(data.read(given.place, name, self.spec.folder, wanted.shape), kind)
         else:
             init, values = wanted.init
             filled = initialisers.check(init, wanted.shape, values)
@@ -242,6 +241,6 @@ class Names:
         return "; ".join(shown) or None
 
 
-def floats(array: Any) -> Any:
-    """Return an array as float64."""
-    return array.astype(float)
+def given_tensor(given: data.Data, kind: str) -> Tensor:
+    """Return what a spec gives as a tensor of float64."""
+    return Tensor(given.shape, lambda _: given.make().astype(float), kind, given.node.span)

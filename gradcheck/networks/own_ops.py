@@ -77,8 +77,7 @@ def _parsed(scalar: Scalar, names: list[str], others: Mapping[str, Op], allowed:
     try:
         graph = parse(Source(scalar.text, "formula"), names, functions=others)
     except LanguageError as error:
-        span = scalar.inner(*error.span) if error.span else scalar.span
-        raise LanguageError(error.message, scalar.source, span, error.hint) from None
+        raise scalar.outward(error) from None
     for name, node in graph.inputs.items():
         if name not in names:
             span = scalar.inner(*graph.span(node))

@@ -49,7 +49,7 @@ class Formula:
                 Source(scalar.text, "formula"), words.known, functions=functions, dotted=words.dotted
             )
         except LanguageError as error:
-            raise moved(error, scalar) from None
+            raise scalar.outward(error) from None
 
     def place(self, node: int) -> Span:
         """Return where a node of the formula stands in the file."""
@@ -59,12 +59,6 @@ class Formula:
     def refs(self) -> list[Ref]:
         """Return the names it uses."""
         return [Ref(name, Node(self.scalar.source, *self.place(node)[:2])) for name, node in self.graph.inputs.items()]
-
-
-def moved(error: GradcheckError, scalar: Scalar) -> LanguageError:
-    """Return an error inside a formula with its place in the file."""
-    span = scalar.span if error.span is None else scalar.inner(*error.span)
-    return LanguageError(error.message, scalar.source, span, error.hint)
 
 
 def base(name: str, steps: Mapping[str, Step], prefixes: Mapping[str, str]) -> str | None:

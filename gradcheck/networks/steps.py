@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gradcheck.errors import GradcheckError, SpecError
+from gradcheck.errors import GradcheckError
 from gradcheck.networks.records import BROKEN, Given, Ref, Step
 from gradcheck.networks.torch_repr import parse_call
 from gradcheck.networks.tree import List, Map, Node, Scalar
@@ -138,8 +138,7 @@ def printed(item: Scalar, place: str) -> Step:
     try:
         call = parse_call(item.text)
     except GradcheckError as error:
-        span = item.inner(*error.span) if error.span else item.span
-        raise SpecError(error.message, item.source, span, error.hint) from None
+        raise item.outward(error) from None
     name = call.name or place
     arguments = {key: Given(value, _part(item, call.places[key])) for key, value in call.keywords.items()}
     positional = [Given(value, _part(item, call.places[k])) for k, value in enumerate(call.positional)]

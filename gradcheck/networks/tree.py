@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NoReturn
 
-from gradcheck.errors import Source, SpecError
+from gradcheck.errors import GradcheckError, Source, SpecError
 
 MAX_AXES = 32
 MAX_DIGITS = 4000
@@ -101,6 +101,11 @@ class Scalar(Node):
             return self.span
         first = places[start]
         return first, places[end - 1] + 1 if end > start else first
+
+    def outward(self, error: GradcheckError) -> GradcheckError:
+        """Return an error about a place in `text` as one about the place in the file."""
+        span = self.span if error.span is None else self.inner(*error.span)
+        return type(error)(error.message, self.source, span, error.hint)
 
     def _places(self, last: int) -> list[int] | None:
         """Return where each character of `text` up to `last` stands in the file."""

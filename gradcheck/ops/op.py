@@ -85,11 +85,6 @@ class Op:
         self.rule_shapes: tuple[Callable[..., None], ...] = ()
 
     @property
-    def title(self) -> str:
-        """The name as people write it: that of an op defined in a spec carries a number behind a #."""
-        return self.name.partition("#")[0]
-
-    @property
     def elementwise(self) -> bool:
         """Whether the op acts on each element by itself, with numpy broadcasting."""
         return self.shape is None

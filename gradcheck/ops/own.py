@@ -13,7 +13,7 @@ _count = itertools.count(1)
 def register(row: Op) -> Op:
     """Enter a row under a key of its own, so that two specs may define the same name differently.
 
-    Returns the row; its `name` is the key, its `title` the name that the user gave.
+    Returns the row; its `name` is the key: what the user called it, a # and a number.
     """
     row.name = f"{row.name}#{next(_count)}"
     OWN[row.name] = row
