@@ -90,13 +90,18 @@ def display_width(text: str) -> int:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return "did you mean `…`?" for the nearest of the `known` words, or None."""
+    near = nearest(word, known)
+    return f"did you mean `{near}`?" if near else None
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the nearest of the `known` words: one that differs in capitals alone, or a close one; or None."""
     import difflib
 
     names = sorted(set(known))
-    near = difflib.get_close_matches(word[:60], names, n=1, cutoff=0.6)
-    if not near:
-        near = [name for name in names if name.lower() == word.lower()]
-    return f"did you mean `{near[0]}`?" if near else None
+    near = [name for name in names if name.lower() == word.lower()]
+    near = near or difflib.get_close_matches(word[:60], names, n=1, cutoff=0.6)
+    return near[0] if near else None
 
 
 class GradcheckError(Exception):

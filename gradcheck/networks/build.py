@@ -6,11 +6,10 @@ made; a node that cannot be built hides no other mistake.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gradcheck.errors import GradcheckError, ShapeError, SizeError, Source, did_you_mean
+from gradcheck.errors import GradcheckError, ShapeError, SizeError, Source, did_you_mean, nearest
 from gradcheck.graph import Graph, Params
 from gradcheck.language.parser import parse
 from gradcheck.networks import asked
@@ -202,10 +201,8 @@ class Builder(Names):
 
     def meant(self, name: str) -> str:
         """Return "; did you mean '…'?" for the nearest layer, op or function; empty if there is none."""
-        known = [*LAYERS, *self.ops, *FUNCTIONS]
-        same = [word for word in known if word.lower() == name.lower()]
-        near = same[:1] or difflib.get_close_matches(name[:60], known, n=1, cutoff=0.6)
-        return f"; did you mean '{near[0]}'?" if near else ""
+        near = nearest(name, [*LAYERS, *self.ops, *FUNCTIONS])
+        return f"; did you mean '{near}'?" if near else ""
 
     def splice(self, sub: Graph, bind: Mapping[str, int], place: Any, one: Step, outputs: Sequence[str] = ()) -> Any:
         """Copy a formula's graph into the network's; return the node of its value, or those of its `outputs`.
