@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
-from gradcheck.networks.layer import INFERRED, REQUIRED, Argument, Arguments, Layer, Misfit, Operand
+from gradcheck.networks.layer import INFERRED, REQUIRED, Argument, Arguments, Layer, Misfit, Operand, Plan
 from gradcheck.networks.table import FAMILIES, LAYERS
 from gradcheck.ops import FUNCTIONS, OPS
 from gradcheck.ops.op import REQUIRED as NEEDED
@@ -87,7 +88,7 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def example(row: Layer) -> tuple[Arguments, list[Operand], Any]:
+def example(row: Layer) -> tuple[Arguments, list[Operand], Plan]:
     """Return the arguments, operands and plan of a layer's example."""
     given, shapes = row.example
     values = {a.name: a.default for a in row.arguments}
@@ -96,23 +97,17 @@ def example(row: Layer) -> tuple[Arguments, list[Operand], Any]:
         assert argument is not None
         values[name] = _known(value) if argument.operand else argument.read(value)
     operands = [_known(shape) if row.known else Operand(shape) for shape in shapes]
-    if row.family == "loss" and row.known and len(operands) > 1 and row.name in ("CrossEntropyLoss", "NLLLoss"):
-        operands[1] = _known((shapes[0][0],))
     arguments = Arguments(values)
     return arguments, operands, row.plan(arguments, *operands)
 
 
 def _known(shape: Shape) -> Operand:
-    count = 1
-    for n in shape:
-        count *= n
-    return Operand(shape, [1.0] * count, True)
+    return Operand(shape, [1.0] * prod(shape), True)
 
 
 def layer_lines(row: Layer) -> list[str]:
     """Return everything about one layer."""
-    kinds = {"layer": "layer", "activation": "activation", "function": "function", "loss": "loss"}
-    result = [f"{row.name}: {kinds[row.family]}"]
+    result = [f"{row.name}: {row.family}"]
     if row.note:
         result.append(f"  {row.note}")
     inputs = ", ".join(name.replace("?", " (optional)") for name in row.operands) + (" and more" if row.many else "")

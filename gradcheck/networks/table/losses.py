@@ -257,9 +257,12 @@ LAYERS = [
     ),
     _loss(
         "CrossEntropyLoss", "x y", _cross_entropy, WEIGHT, IGNORED, number("label_smoothing", 0.0, least=0),
-        known=("y",), note="targets are class indices, or probabilities in the shape of the input",
+        known=("y",), shapes=[(2, 3), (2,)],
+        note="targets are class indices, or probabilities in the shape of the input",
     ),
-    _loss("NLLLoss", "x y", _nll, WEIGHT, IGNORED, known=("y",)),
+    _loss(
+        "NLLLoss", "x y", _nll, WEIGHT, IGNORED, known=("y",), shapes=[(2, 3), (2,)],
+    ),
     _loss(
         "BCELoss", "x y", _bce, WEIGHT,
         note="defined for inputs between 0 and 1; torch cuts the logarithm off at -100",
