@@ -36,16 +36,16 @@ class FloatPoint:
     def __init__(self, graph: Graph, point: Mapping[str, Any], shape: Shape) -> None:
         self.graph = graph
         self.inputs = {name: _numbers(value) for name, value in point.items()}
-        self.forward = forward.run(graph, self.inputs, arrays=True)
-        self.values = [np.asarray(v) for v in self.forward.values]
+        self.system, self.values = forward.run(graph, self.inputs, arrays=True)
+        self.values = [np.asarray(v) for v in self.values]
         self.shape = shape
         self.value = float(np.sum(self.values[graph.output]))
         self.rough: list[Any] = []
 
     def gradients(self) -> list[Any]:
         """Backprop's float64 gradient of each node, for an upstream gradient of ones."""
-        with self.forward.system.active():
-            self.rough = backprop(self.graph, self.forward.system, self.values, np.ones(self.shape))
+        with self.system.active():
+            self.rough = backprop(self.graph, self.system, self.values, np.ones(self.shape))
         return self.rough
 
     def used(self, claim: Any, values: list[Any], gradients: list[Any], zero: Any) -> dict[str, Any]:
@@ -75,10 +75,10 @@ class ArrayPoint(FloatPoint):
 
     def exact_gradients(self, exact: Exact) -> list[Any]:
         """The same array rules, over arrays of high-precision numbers."""
-        self.system = arrays.of(exact.system)
+        system = arrays.of(exact.system)
         values = self.exact_values(exact)
         one = np.full(self.shape, exact.system.literal("1"), dtype=object)
-        self.sharp = backprop(self.graph, self.system, values, one)
+        self.sharp = backprop(self.graph, system, values, one)
         return self.sharp
 
     def exact_values(self, exact: Exact) -> list[Any]:
@@ -106,8 +106,8 @@ class ArrayPoint(FloatPoint):
     def claim(self, claim: Any, exact: Exact) -> tuple[list[float], list[Any]]:
         """Return the claimed gradient's elements, in float64 and in high precision."""
         infer(claim.graph, {n: self.values[k].shape for n, (k, _) in claim.uses.items()})
-        with self.forward.system.active():
-            rough, _ = evaluate(claim.graph, self.forward.system, self.used(claim, self.values, self.rough, 0.0))
+        with self.system.active():
+            rough, _ = evaluate(claim.graph, self.system, self.used(claim, self.values, self.rough, 0.0))
         zero = exact.system.literal("0")
         numbers = self.used(claim, self.exact_values(exact), self.sharp, zero)
         sharp, _ = evaluate(claim.graph, arrays.of(exact.system), numbers)

@@ -68,16 +68,22 @@ def check(
     if settings is not None and options:
         settings = settings._replace(**options)
     settings = settings or Settings(**options)
-    given: list[dict[str, Any]]
+    return Job(Source(expression), read_points(at), claims or {}, settings).run()
+
+
+def read_points(at: Any) -> list[dict[str, Any]]:
+    """Return the points that a program gives: a mapping, several, or the text of --at.
+
+    Raises:
+        PointError: for anything else, and for values that are no finite numbers.
+    """
     if isinstance(at, str):
-        given = points.read([at])
-    elif isinstance(at, Mapping):
-        given = [_checked(at)]
-    elif at is None or isinstance(at, Sequence):
-        given = [_checked(point) for point in at or ()]
-    else:
-        raise PointError(f"at= takes a mapping, a list of mappings or text, not {type(at).__name__}")
-    return Job(Source(expression), given, claims or {}, settings).run()
+        return [dict(point) for point in points.read([at])]
+    if isinstance(at, Mapping):
+        return [_checked(at)]
+    if at is None or isinstance(at, Sequence):
+        return [_checked(point) for point in at or ()]
+    raise PointError(f"at= takes a mapping, a list of mappings or text, not {type(at).__name__}")
 
 
 def _checked(point: Any) -> dict[str, Any]:
@@ -152,15 +158,7 @@ class Job:
         from gradcheck.results import Report
 
         chosen = not self.given
-        # Shapes are settled for all points before the first array is made.
-        for point in self.given:
-            self._check_shapes(point)
-        located = [self._resolved(point) for point in self.given]
-        if chosen:
-            self._check_shapes({})
-            if self.graph.params:
-                self._needs_arrays()
-            located = points.sample(self.graph, self.settings.points, self.settings.seed)
+        located = self.located()
         checks = []
         for k, point in enumerate(located):
             try:
@@ -171,6 +169,18 @@ class Job:
                     raise
         seed = self.settings.seed if chosen or self._random() else None
         return Report(checks, self.columns, seed, self.settings.strict)
+
+    def located(self) -> list[points.Point]:
+        """Return the points, given or chosen, with their numbers."""
+        # Shapes are settled for all points before the first array is made.
+        for point in self.given:
+            self._check_shapes(point)
+        if self.given:
+            return [self._resolved(point) for point in self.given]
+        self._check_shapes({})
+        if self.graph.params:
+            self._needs_arrays()
+        return points.sample(self.graph, self.settings.points, self.settings.seed)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -198,22 +208,28 @@ class Job:
             for name, v in point.items()
         }
 
+    def place(self, point: points.Point) -> Place:
+        """Return the graph at a point.
+
+        Raises:
+            DomainError: if the function is not defined there.
+        """
+        shapes = infer(self.graph, {name: points.shape_of(v) for name, v in point.items()})
+        if any(shapes) or self.graph.params:
+            from gradcheck.arrays import ArrayPoint
+
+            return ArrayPoint(self.graph, point, shapes)
+        from gradcheck.scalars import ScalarPoint
+
+        return ScalarPoint(self.graph, point)
+
     def check(self, point: points.Point) -> Check:
         """Check one point.
 
         Raises:
             DomainError: if the function or a slope is not defined there.
         """
-        shapes = infer(self.graph, {name: points.shape_of(v) for name, v in point.items()})
-        place: Place
-        if any(shapes) or self.graph.params:
-            from gradcheck.arrays import ArrayPoint
-
-            place = ArrayPoint(self.graph, point, shapes)
-        else:
-            from gradcheck.scalars import ScalarPoint
-
-            place = ScalarPoint(self.graph, point)
+        place = self.place(point)
         # Loaded only now: a point outside the domain must not wait for the engines.
         from gradcheck.grading import Grading, Question
 

@@ -194,7 +194,22 @@ class ShapeError(GradcheckError):
 
 
 class DomainError(GradcheckError):
-    """The function or its slope is not defined at the point."""
+    """The function or its slope is not defined at the point.
+
+    Attributes:
+        node: the gate that has no value; None if the function itself has one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        source: Source | None = None,
+        span: tuple[int, int] | None = None,
+        hint: str | None = None,
+        node: int | None = None,
+    ) -> None:
+        super().__init__(message, source, span, hint)
+        self.node = node
 
 
 class SizeError(GradcheckError):

@@ -99,13 +99,13 @@ def explain(graph: Graph, node: int, operands: list[float], index: tuple[int, ..
         shown = ", ".join(f"{name} = {value:.10g}" for name, value in named.items())
         raise DomainError(
             f"{row.name} overflows float64{where}" + (f": {shown}" if shown else ""),
-            graph.source, graph.span(node), f"`{text}` is not finite here",
+            graph.source, graph.span(node), f"`{text}` is not finite here", node,
         )  # fmt: skip
     used = [name for name in row.args if name in _words(failed) and name in named]
     shown = ", ".join(f"{name} = {named[name]:.10g}" for name in used)
     raise DomainError(
         f"{row.name} is not defined here: it needs {failed}, but {shown}{where}",
-        graph.source, graph.span(node), f"`{text}` has no value at this point",
+        graph.source, graph.span(node), f"`{text}` has no value at this point", node,
     )  # fmt: skip
 
 

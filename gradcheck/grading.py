@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gradcheck.checking import Settings
     from gradcheck.claims import Claim
     from gradcheck.graph import Graph
+    from gradcheck.systems.system import System
 
 
 MANY = 100
@@ -31,6 +32,7 @@ class Place(Protocol):
 
     Attributes:
         graph: the user's graph.
+        system: the number system of `values`.
         point: input name → value.
         values: the float64 value of each node.
         value, shape: the output, summed if it is an array, and its shape.
@@ -39,6 +41,7 @@ class Place(Protocol):
     """
 
     graph: Graph
+    system: System
     point: points.Point
     values: list[Any]
     value: float

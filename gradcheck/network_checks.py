@@ -237,8 +237,8 @@ def _claimed(network: Network, point: FloatPoint, claim: Claim, result: TensorRe
     import numpy as np
 
     values = point.used(claim, point.values, point.rough, 0.0)
-    with point.forward.system.active():
-        computed, _ = evaluate(claim.graph, point.forward.system, values)
+    with point.system.active():
+        computed, _ = evaluate(claim.graph, point.system, values)
         typed = np.broadcast_to(computed[claim.graph.output], result.shape).ravel().astype(float)
     words, reasons = compare.claimed(typed, result.answers["backprop"], result.words, result.error_bound)
     return result._replace(

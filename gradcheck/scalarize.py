@@ -42,12 +42,29 @@ def scalarize(
     Raises:
         SizeError: if that takes more than MAX_GATES gates.
     """
+    result, values = written_out(graph, shapes, indices)
+    numbers = [name for name in graph.inputs if not indices or name not in indices]
+    return result, {name: values[graph.inputs[name]].ravel().tolist() for name in numbers}
+
+
+def written_out(
+    graph: Graph, shapes: Mapping[str, Shape], indices: Mapping[str, Any] | None = None, apart: bool = False
+) -> tuple[Graph, list[Any]]:
+    """Write `graph` out as `scalarize` does, and return the elements of every node.
+
+    Args:
+        graph, shapes, indices: as there.
+        apart: whether every array gate gets nodes of its own, also one that only moves elements: then the
+            gradient of an element is that of this gate's value, and not of all that share the number.
+
+    Returns:
+        the graph of single numbers, and for each node an array of the nodes of its elements.
+    """
     for name, shape in shapes.items():
         if prod(shape) > MAX_GATES:
             raise _too_many(graph, graph.span(graph.inputs[name]))
     builder = _Builder(graph)
     values: list[Any] = [None] * len(graph)
-    elements: dict[str, list[int]] = {}
     for name, node in graph.inputs.items():
         if indices and name in indices:
             values[node] = indices[name]
@@ -55,7 +72,6 @@ def scalarize(
         span = (graph.start[node], graph.end[node], graph.at[node])
         shape = shapes[name]
         ids = [builder.result.input(element_name(name, k), span) for k in np.ndindex(shape)]
-        elements[name] = ids
         values[node] = np.array(ids, dtype=np.int64).reshape(shape)
     for node, text in graph.constants.items():
         values[node] = np.array(builder.constant(text), dtype=np.int64)
@@ -63,12 +79,15 @@ def scalarize(
         builder.span = (graph.start[node], graph.end[node], graph.at[node])
         if (owner := graph.owner(node)) is not None:
             builder.result.owners.append((len(builder.result), owner))
+        known = len(builder.result)
         function = builder.system.function(graph.ops[node], graph.params.get(node, ()))
         values[node] = np.asarray(function(*[values[k] for k in graph.operands(node)]))
+        if apart and (values[node] < known).any():
+            values[node] = builder.elementwise("identity", values[node])
     builder.span = (graph.start[graph.output], graph.end[graph.output], graph.at[graph.output])
     total = builder.system.function("sum", (("axis", None), ("keepdims", False)))(values[graph.output])
     builder.result.output = int(total)
-    return builder.result, elements
+    return builder.result, values
 
 
 def _too_many(graph: Graph, span: tuple[int, int]) -> SizeError:

@@ -19,8 +19,7 @@ class ScalarPoint:
     def __init__(self, graph: Graph, point: points.Point) -> None:
         self.graph = graph
         self.point = point
-        self.forward = forward.run(graph, point, arrays=False)
-        self.values = self.forward.values
+        self.system, self.values = forward.run(graph, point, arrays=False)
         self.shape: tuple[int, ...] = ()
         self.value = float(self.values[graph.output])
         self.scalar = graph
@@ -29,7 +28,7 @@ class ScalarPoint:
 
     def gradients(self) -> list[Any]:
         """Backprop's float64 gradient of each node."""
-        self.rough = backprop(self.graph, self.forward.system, self.values, 1.0)
+        self.rough = backprop(self.graph, self.system, self.values, 1.0)
         return self.rough
 
     def exact_gradients(self, exact: Exact) -> list[Any]:
@@ -49,7 +48,7 @@ class ScalarPoint:
     def claim(self, claim: Claim, exact: Exact) -> tuple[list[float], list[Any]]:
         """Return the claimed gradient's elements, in float64 and in high precision."""
         rough_values = {n: (self.rough[k] or 0.0) if up else self.values[k] for n, (k, up) in claim.uses.items()}
-        values, _ = evaluate(claim.graph, self.forward.system, rough_values)
+        values, _ = evaluate(claim.graph, self.system, rough_values)
         rough = float(values[claim.graph.output])
         zero = exact.system.literal("0")
         sharp_values = {n: (self.sharp[k] or zero) if up else _known(exact, k) for n, (k, up) in claim.uses.items()}

@@ -17,7 +17,9 @@ from gradcheck.systems.system import Rule, System
 Gradients = list[Any]
 
 
-def backprop(graph: Graph, system: System, values: Values, seed: Any) -> Gradients:
+def backprop(
+    graph: Graph, system: System, values: Values, seed: Any, flows: dict[int, list[Any]] | None = None
+) -> Gradients:
     """Return d output / d node for every node; None where nothing flows.
 
     Args:
@@ -25,28 +27,35 @@ def backprop(graph: Graph, system: System, values: Values, seed: Any) -> Gradien
         system: the number system of `values`.
         values: the forward value of each node, as `graph.evaluate` returns them.
         seed: the upstream gradient of the output, in its shape.
+        flows: takes for each gate what goes back to each of its operands, in the operand's shape; None
+            where nothing does.
     """
     gradients: Gradients = [None] * len(graph)
     gradients[graph.output] = seed
     if system.accumulate is not None:
-        _over_arrays(graph, system, values, gradients)
+        _over_arrays(graph, system, values, gradients, flows)
         return gradients
-    loop = system.backward_loop(graph.ops)
-    stuck = loop(graph.ops, graph.left, graph.right, graph.rest, values, gradients)
+    stuck = graph.output
+    if flows is None:
+        loop = system.backward_loop(graph.ops)
+        stuck = loop(graph.ops, graph.left, graph.right, graph.rest, values, gradients)
     for node in range(stuck, NONE, -1):
         # Somewhere a rule has a pole: from here on each formula is applied by itself.
         if gradients[node] is not None and graph.left[node] >= 0:
-            _carefully(graph, system, values, gradients, node)
+            back = _carefully(graph, system, values, gradients, node)
+            if flows is not None:
+                flows[node] = back
     return gradients
 
 
-def _carefully(graph: Graph, system: System, values: Values, gradients: Gradients, node: int) -> None:
+def _carefully(graph: Graph, system: System, values: Values, gradients: Gradients, node: int) -> list[Any]:
     operands = graph.operands(node)
     flows = system.rule(graph.ops[node]).careful(gradients[node], *[values[k] for k in operands], values[node])
     for operand, flow in zip(operands, flows, strict=True):
         if flow is not None:
             so_far = gradients[operand]
             gradients[operand] = flow if so_far is None else so_far + flow
+    return list(flows)
 
 
 def _rule(graph: Graph, system: System, values: Values, node: int) -> Rule:
@@ -57,7 +66,9 @@ def _rule(graph: Graph, system: System, values: Values, node: int) -> Rule:
     return system.rule(op, graph.params.get(node, ()), ranks)
 
 
-def _over_arrays(graph: Graph, system: System, values: Values, gradients: Gradients) -> None:
+def _over_arrays(
+    graph: Graph, system: System, values: Values, gradients: Gradients, record: dict[int, list[Any]] | None = None
+) -> None:
     """Go back over gates of arrays; contributions are summed to their operand's shape.
 
     Where `where` takes the other branch, nothing flows: not even a zero, which would turn into
@@ -78,16 +89,19 @@ def _over_arrays(graph: Graph, system: System, values: Values, gradients: Gradie
         point = [*[values[k] for k in operands], values[node]]
         rule = _rule(graph, system, values, node)
         flows = rule.fast(g, *point)
+        row = OPS[graph.ops[node]]
+        if here is not None and row.elementwise:
+            flows = [np.where(here, flow, 0) for flow in flows]
+        if record is not None:
+            record[node] = [accumulate(None, flow, values[k]) for k, flow in zip(operands, flows, strict=True)]
         if not masked:
             for operand, flow in zip(operands, flows, strict=True):
                 gradients[operand] = accumulate(gradients[operand], flow, values[operand])
             continue
-        row = OPS[graph.ops[node]]
         patterns = _patterns(row, rule, here, point)
         for operand, flow, pattern in zip(operands, flows, patterns, strict=True):
             first = gradients[operand] is None
-            kept = np.where(here, flow, 0) if here is not None and row.elementwise else flow
-            gradients[operand] = accumulate(gradients[operand], kept, values[operand])
+            gradients[operand] = accumulate(gradients[operand], flow, values[operand])
             if pattern is None:
                 reached.pop(operand, None)
             elif first or operand in reached:

@@ -49,6 +49,7 @@ class Builder(Names):
             self.step(one)
         network = Network(spec.name or name, spec.node.source, spec.node.start, self.graph, self.shapes)
         network.tensors = self.tensors
+        network.layers = {one.name: one.type.name if one.type is not None else "expr" for one in steps.values()}
         asked.settle(self, network)
         return network
 

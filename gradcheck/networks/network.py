@@ -45,6 +45,7 @@ class Network:
         wrt: names of the tensors that are checked.
         claims: hand-derived gradients by tensor.
         expected: facts that must hold.
+        layers: node of the spec → its type; `expr` for an expression.
     """
 
     def __init__(self, name: str, source: Source, place: int, graph: Graph, shapes: list[Shape]) -> None:
@@ -57,6 +58,7 @@ class Network:
         self.wrt: list[str] = []
         self.claims: dict[str, Claim] = {}
         self.expected: Sequence[Expected] = ()
+        self.layers: Mapping[str, str] = {}
         self._arrays: dict[str, Any] = {}
 
     @property

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from gradcheck.ops import activations, arithmetic, arrays, functions, piecewise, windows
+from gradcheck.ops import activations, arithmetic, arrays, compounds, functions, piecewise, windows
 from gradcheck.ops.op import Op
 
 OWN: dict[str, Op] = {}
 """Ops that specs define; each has a name of its own."""
 
 
+COMPOUNDS: dict[str, Op] = {**{op.name: op for op in compounds.OPS}, **compounds.BACK}
+"""Several gates that derivations show as one; no text can name them."""
+
+
 class _Table(dict[str, Op]):
-    """The built-in ops; looking up finds those of specs too."""
+    """The built-in ops; looking up finds compounds and those of specs too."""
 
     def __missing__(self, name: str) -> Op:
-        return OWN[name]
+        return COMPOUNDS.get(name) or OWN[name]
 
 
 OPS = _Table(

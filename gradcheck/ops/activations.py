@@ -19,8 +19,12 @@ OPS = [
     Op(
         "sigmoid", "x", ("out*(1 - out)",), form="1/(1 + exp(-x))",
         forward="where(x >= 0, 1, exp(-abs(x)))/(1 + exp(-abs(x)))", aliases="expit logistic",
+        habit="lets at most a quarter through",
     ),
-    Op("relu", "x", ("step(x)",), form="max(x, 0)", kink=("x",)),
+    Op(
+        "relu", "x", ("step(x)",), form="max(x, 0)", kink=("x",),
+        habit="is a gate that is open above 0 and shut below",
+    ),
     Op("relu6", "x", ("step(x)*step(6 - x)",), form="min(max(x, 0), 6)", kink=("x", "x - 6")),
     Op(
         "leaky_relu", "x a", ("where(x > 0, 1, a)", "where(x > 0, 0, x)"),

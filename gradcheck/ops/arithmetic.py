@@ -5,12 +5,12 @@ from __future__ import annotations
 from gradcheck.ops.op import Op
 
 OPS = [
-    Op("add", "x y", ("1", "1")),
-    Op("sub", "x y", ("1", "-1")),
-    Op("mul", "x y", ("y", "x")),
+    Op("add", "x y", ("1", "1"), habit="distributes: each input gets the whole upstream gradient"),
+    Op("sub", "x y", ("1", "-1"), habit="distributes, with the sign turned for what is taken away"),
+    Op("mul", "x y", ("y", "x"), habit="switches: each input gets the upstream gradient times the other"),
     Op("div", "x y", ("1/y", "-out/y"), domain=("y != 0",)),
-    Op("neg", "x", ("-1",)),
-    Op("identity", "x", ("1",), internal=True),
+    Op("neg", "x", ("-1",), habit="turns the sign"),
+    Op("identity", "x", ("1",), internal=True, habit="passes the gradient on"),
     # The two guards are what keeps x^2 at 0 and 0^y from turning into 0/0.
     Op(
         "pow", "x y",

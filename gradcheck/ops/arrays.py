@@ -18,6 +18,8 @@ SAME = "axis=axis, keepdims=True"
 BACK = f"broadcast_like({{}}, x, {OVER})"
 """A reduction's upstream gradient, spread over the elements that were reduced."""
 
+MOVES = "only moves: each gradient goes back to where its number came from"
+
 _TIES = f"(x == {BACK.format('out')})"
 _EXTREME = f"{BACK.format('g')}*{_TIES}/sum({_TIES}, {SAME})"
 
@@ -35,19 +37,29 @@ OPS = [
             "21": ("outer(g, y)", "g @ x"),
             "11": ("g*y", "g*x"),
         },
-        shape=shapes.matmul, aliases="dot",
+        shape=shapes.matmul, aliases="dot", habit="switches: each factor gets the gradient times the other, transposed",
     ),
     Op("outer", "x y", vjp=("g @ y", "x @ g"), shape=shapes.outer),
-    Op("sum", "x", vjp=(_spread("g"),), params=REDUCE, shape=shapes.reduction, moves=True),
+    Op(
+        "sum", "x", vjp=(_spread("g"),), params=REDUCE, shape=shapes.reduction, moves=True,
+        habit="distributes: each element gets the whole",
+    ),
     Op(
         "prod", "x", vjp=(f"{_spread('g')}*prod_others(x, axis=axis)",),
         params=REDUCE, shape=shapes.reduction,
     ),
-    Op("amax", "x", vjp=(_EXTREME,), params=REDUCE, shape=shapes.nonempty_reduction),
-    Op("amin", "x", vjp=(_EXTREME,), params=REDUCE, shape=shapes.nonempty_reduction),
+    Op(
+        "amax", "x", vjp=(_EXTREME,), params=REDUCE, shape=shapes.nonempty_reduction,
+        habit="routes: the largest element gets it all",
+    ),
+    Op(
+        "amin", "x", vjp=(_EXTREME,), params=REDUCE, shape=shapes.nonempty_reduction,
+        habit="routes: the smallest element gets it all",
+    ),
     Op(
         "mean", "x", vjp=(f"{_spread('g')}/count(x, axis=axis)",),
         form=f"sum(x, {OVER})/count(x, axis=axis)", params=REDUCE, shape=shapes.nonempty_reduction,
+        habit="shares the gradient out equally",
     ),
     Op(
         "var", "x",
@@ -93,20 +105,21 @@ OPS = [
     ),
     Op(
         "transpose", "x", vjp=("untranspose(g, axes=axes)",),
-        params={"axes": None}, shape=shapes.transpose, moves=True,
+        params={"axes": None}, shape=shapes.transpose, moves=True, habit=MOVES,
     ),
-    Op("mT", "x", vjp=("g.mT",), shape=shapes.matrix_transpose, moves=True, internal=True),
+    Op("mT", "x", vjp=("g.mT",), shape=shapes.matrix_transpose, moves=True, internal=True, habit=MOVES),
     Op(
         "reshape", "x", vjp=("reshape_like(g, x)",),
-        params={"shape": REQUIRED}, shape=shapes.reshape, moves=True,
+        params={"shape": REQUIRED}, shape=shapes.reshape, moves=True, habit=MOVES,
     ),
     Op(
         "concat", "x y", vjp=("head(g, x, axis=axis)", "tail(g, y, axis=axis)"),
-        params={"axis": 0}, shape=shapes.concat, moves=True, aliases="concatenate",
+        params={"axis": 0}, shape=shapes.concat, moves=True, aliases="concatenate", habit=MOVES,
     ),
     Op(
         "getitem", "x", vjp=("put(g, x, index=index)",),
         params={"index": REQUIRED}, shape=shapes.getitem, moves=True, internal=True,
+        habit="picks: the chosen elements get it, the others nothing",
     ),
     *(
         Op(name, args, params=params, internal=True, shape=shapes.along)

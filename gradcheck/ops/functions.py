@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradcheck.ops.op import Op
 
 OPS = [
-    Op("exp", "x", ("out",)),
+    Op("exp", "x", ("out",), habit="is its own slope"),
     Op("log", "x", ("1/x",), domain=("x > 0",), aliases="ln"),
     Op("log2", "x", ("1/(x*log(2))",), form="log(x)/log(2)", domain=("x > 0",)),
     Op("log10", "x", ("1/(x*log(10))",), form="log(x)/log(10)", domain=("x > 0",)),

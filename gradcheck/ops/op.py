@@ -40,12 +40,13 @@ class Op:
         moves: whether the rules only copy, move, add up or drop upstream gradients, so that they
             also say which elements are reached at all.
         internal: True for ops that only rules use.
+        habit: what the gate does to gradients, as teachers say it; "" if there is nothing to say.
         functions: other ops of the same spec that its formulas may call; empty for built-in ops.
         rule_shapes: for an op of a spec, functions that refuse rules of the wrong shape.
     """
 
     __slots__ = (
-        "aliases", "args", "defaults", "domain", "form", "forward", "functions", "internal",
+        "aliases", "args", "defaults", "domain", "form", "forward", "functions", "habit", "internal",
         "kink", "moves", "name", "params", "partials", "rule_shapes", "shape", "vjp",
     )  # fmt: skip
 
@@ -66,6 +67,7 @@ class Op:
         aliases: str = "",
         moves: bool = False,
         internal: bool = False,
+        habit: str = "",
     ) -> None:
         self.name = name
         self.args = tuple(args.split())
@@ -81,6 +83,7 @@ class Op:
         self.aliases = tuple(aliases.split())
         self.moves = moves
         self.internal = internal
+        self.habit = habit
         self.functions: dict[str, Op] = {}
         self.rule_shapes: tuple[Callable[..., None], ...] = ()
 

@@ -20,12 +20,12 @@ OPS = [
     Op(
         "max", "x y",
         ("where(x > y, 1, where(x == y, 0.5, 0))", "where(y > x, 1, where(x == y, 0.5, 0))"),
-        kink=("x - y",), aliases="maximum",
+        kink=("x - y",), aliases="maximum", habit="routes: the larger input gets it all",
     ),
     Op(
         "min", "x y",
         ("where(x < y, 1, where(x == y, 0.5, 0))", "where(y < x, 1, where(x == y, 0.5, 0))"),
-        kink=("x - y",), aliases="minimum",
+        kink=("x - y",), aliases="minimum", habit="routes: the smaller input gets it all",
     ),
     Op(
         "clip", "x lo hi",
@@ -38,6 +38,9 @@ OPS = [
     ),
     # `select` passes nothing at all, not a zero, to the branch that was not taken: a zero
     # would meet the infinite slope of that branch and become NaN.
-    Op("where", "c x y", vjp=("0", "select(c, g)", "select(c == 0, g)"), moves=True),
+    Op(
+        "where", "c x y", vjp=("0", "select(c, g)", "select(c == 0, g)"), moves=True,
+        habit="routes: the chosen branch gets it all",
+    ),
     Op("select", "c g", internal=True),
 ]  # fmt: skip

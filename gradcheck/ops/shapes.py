@@ -44,6 +44,46 @@ def matmul(x: Shape, y: Shape) -> Shape:
     return (*elementwise(x[:-2], y[:-2]), x[-2], y[-1])
 
 
+def affine(x: Shape, weight: Shape, bias: Shape) -> Shape:
+    """A matrix product and a broadcast sum."""
+    return elementwise(matmul(x, weight), bias)
+
+
+def linear(x: Shape, weight: Shape, bias: Shape = ()) -> Shape:
+    """The same with a weight that has a row for each output."""
+    return affine(x, matrix_transpose(weight), bias)
+
+
+def result(*_: Shape, result: Shape, **__: Any) -> Shape:
+    """The shape that a convolution was found to have."""
+    return result
+
+
+def second(_g: Shape, x: Shape, *_: Shape, **__: Any) -> Shape:
+    """The shape of the second operand."""
+    return x
+
+
+def third(_g: Shape, _weight: Shape, x: Shape, **_: Any) -> Shape:
+    """The shape of the third operand."""
+    return x
+
+
+def weights(*_: Shape, weights: Shape, **__: Any) -> Shape:
+    """The shape of the weights, with the batch's axes before it."""
+    return weights
+
+
+def pooled(x: Shape, *, inner: Axis, **reach: Any) -> Shape:
+    """One number a window."""
+    return reduction(windows(x, **reach), axis=inner)
+
+
+def scalar(*_: Shape, **__: Any) -> Shape:
+    """One number, whatever goes in."""
+    return ()
+
+
 def outer(x: Shape, y: Shape) -> Shape:
     """Every product of an element of x with an element of y."""
     if len(x) != 1 or len(y) != 1:

@@ -26,7 +26,7 @@ _ALL = "kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=e
 OPS = [
     Op(
         "windows", "x", vjp=(f"unwindow(g, x, {_ALL})",), params=REACH, shape=shapes.windows,
-        moves=True, internal=True,
+        moves=True, internal=True, habit="copies: where windows overlap, what comes back is added up",
     ),
     Op(
         "fold", "x", vjp=(f"windows(g, {_ALL})",), params={"size": REQUIRED, **REACH},
