@@ -38,6 +38,8 @@ FLOORS = [
     {"network_checks", "expectations"},
     {"own_rules"},
     {"verifying"},
+    {"draw", "notation"},
+    {"tracing"},
     {"report"},
     {"commands"},
     {"cli"},

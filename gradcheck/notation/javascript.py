@@ -1,0 +1,200 @@
+"""Formulas of single numbers as JavaScript, for a page that computes a circuit again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from gradcheck.graph import Params
+from gradcheck.notation.definitions import Syntax, definition, needed, own_ops, statements
+from gradcheck.notation.definitions import speaks as speaks_words
+from gradcheck.notation.printer import (
+    ATOM,
+    NEGATION,
+    POWER,
+    PRODUCT,
+    SUM,
+    Form,
+    Maker,
+    Notation,
+    Piece,
+    bracketed,
+    same,
+    signed,
+    trimmed,
+)  # fmt: skip
+from gradcheck.notation.python_names import DEFINED
+from gradcheck.ops import OPS
+from gradcheck.ops.op import Op
+
+__all__ = ["HELPERS", "JAVASCRIPT", "identifier", "needed", "own_helper", "own_helpers", "speaks", "statements"]
+
+FUNCTIONS = {
+    **{
+        name: f"Math.{name}"
+        for name in (
+            "abs", "sign", "floor", "ceil", "max", "min", "pow", "exp", "expm1", "log", "log1p", "log2", "log10",
+            "sqrt", "cbrt", "hypot", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
+            "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
+        )
+    },
+    "round": "rint",
+}  # fmt: skip
+"""Op → the function that JavaScript, or a helper, has for it."""
+
+FORMS = {
+    "add": Form("{0} + {1}", SUM, (SUM, PRODUCT)),
+    "sub": Form("{0} - {1}", SUM, (SUM, PRODUCT)),
+    "mul": Form("{0} * {1}", PRODUCT, (NEGATION, POWER)),
+    "div": Form("{0} / {1}", PRODUCT, (NEGATION, POWER)),
+    "neg": Form("-{0}", NEGATION, (POWER,)),
+    "inv": Form("1 / {0}", PRODUCT, (POWER,)),
+    "square": Form("Math.pow({0}, 2)"),
+    "relu": Form("Math.max({0}, 0)"),
+    "heaviside": Form("(Math.sign({0}) + 1) / 2", PRODUCT),
+}
+
+SOURCES: Mapping[str, str] = {
+    "rint": """\
+function rint(x) {
+  const up = Math.round(x);
+  return up - x === 0.5 && up % 2 !== 0 ? up - 1 : up;
+}
+""",
+    # DLMF 7.6.2: every term has the sign of x, so nothing cancels.
+    "erfSeries": """\
+function erfSeries(x) {
+  let term = x;
+  let sum = x;
+  for (let n = 1; n < 90; n += 1) {
+    term *= 2 * x * x / (2 * n + 1);
+    sum += term;
+  }
+  return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
+}
+""",
+    # DLMF 7.9.1, from the inside out; a hundred terms are enough from 2 on.
+    "erfcFraction": """\
+function erfcFraction(x) {
+  let tail = x;
+  for (let n = 100; n > 0; n -= 1) {
+    tail = x + n / 2 / tail;
+  }
+  return Math.exp(-x * x) / Math.sqrt(Math.PI) / tail;
+}
+""",
+    "erf": """\
+function erf(x) {
+  return Math.abs(x) > 2 ? Math.sign(x) * (1 - erfcFraction(Math.abs(x))) : erfSeries(x);
+}
+""",
+    "erfc": """\
+function erfc(x) {
+  return x > 2 ? erfcFraction(x) : 1 - erf(x);
+}
+""",
+}
+"""Name → source of what JavaScript lacks."""
+
+RESERVED = frozenset(
+    (
+        "arguments async await break case catch class const continue debugger default delete do else enum eval export "
+        "extends false finally for function if implements import in instanceof interface let new null package private "
+        "protected public return static super switch this throw true try typeof undefined var void while with yield "
+        f"Infinity Math NaN Number Object {' '.join((*SOURCES, *sorted(DEFINED)))}"
+    ).split()
+)
+"""Names that no variable of a page may have."""
+
+
+def identifier(name: str, taken: Collection[str] = ()) -> str:
+    """Return a valid JavaScript identifier for any name; the user's own name wherever that is one.
+
+    Args:
+        name: any text; what cannot stand in an identifier becomes an underscore.
+        taken: identifiers in use.
+    """
+    # Letters beyond the basic plane are younger than some browsers.
+    word = "".join(c if f"_{c}".isidentifier() and c <= "\uffff" else "_" for c in name)
+    if not word.isidentifier():
+        word = f"_{word}"
+    while word in RESERVED or word in taken:
+        word += "_"
+    return word
+
+
+def _own_name(op: str) -> str:
+    return identifier("".join(c if c.isascii() else f"_u{ord(c):04x}" for c in op.partition("#")[0]))
+
+
+def _constant(text: str) -> Piece:
+    if text in ("pi", "e"):
+        return Piece({"pi": "Math.PI", "e": "Math.E"}[text])
+    return signed(trimmed(text))
+
+
+def _comparison(sign: str) -> Maker:
+    def make(operands: Sequence[Piece], params: Params) -> Piece:
+        left, right = (bracketed(JAVASCRIPT, one, SUM) for one in operands)
+        condition = f"{left} {sign} {right}"
+        return Piece(f"({condition} ? 1 : 0)", ATOM, False, condition)
+
+    return make
+
+
+def _step(operands: Sequence[Piece], params: Params) -> Piece:
+    return _comparison(">")([operands[0], Piece("0")], params)
+
+
+def _where(operands: Sequence[Piece], params: Params) -> Piece:
+    test, yes, no = operands
+    # NaN counts as true, as in Python.
+    condition = test.condition or f"{bracketed(JAVASCRIPT, test, SUM)} !== 0"
+    return Piece(f"({condition} ? {yes.text} : {no.text})")
+
+
+def _select(operands: Sequence[Piece], params: Params) -> Piece:
+    return _where([*operands, Piece("0")], params)
+
+
+def _call(op: str, operands: Sequence[str], params: Params) -> str:
+    name = FUNCTIONS.get(op) or (_own_name(op) if "#" in op else op)
+    return f"{name}({', '.join(operands)})"
+
+
+MAKERS: dict[str, Maker] = {
+    "identity": same, "step": _step, "where": _where, "select": _select,
+    **{
+        op: _comparison(sign)
+        for op, sign in {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "===", "ne": "!=="}.items()
+    },
+}  # fmt: skip
+
+JAVASCRIPT = Notation(FORMS, MAKERS, _call, "({})".format, _constant)
+
+_SYNTAX = Syntax(
+    JAVASCRIPT, identifier, "function {name}({args}) {{", "  const {name} = {value};", "  return {value};", "}\n"
+)
+
+
+def own_helper(op: Op) -> str:
+    """Return the source of a function that computes an op of a spec by its definition."""
+    return definition(op, _own_name(op.name), _SYNTAX, [_own_name(one.name) for one in op.functions.values()])
+
+
+def own_helpers(ops: Iterable[str]) -> dict[str, str]:
+    """Return the functions for the ops of a spec among `ops` and those that they use: name → source."""
+    return {_own_name(op.name): own_helper(op) for op in own_ops(ops)}
+
+
+_PRESENT = {*FORMS, *MAKERS, *FUNCTIONS, *SOURCES}
+
+HELPERS: Mapping[str, str] = {
+    **SOURCES,
+    **{name: definition(OPS[name], name, _SYNTAX) for name in sorted(DEFINED - _PRESENT)},
+}
+"""Functions that formulas call: name → source. `needed` picks those that a page needs."""
+
+
+def speaks(ops: Iterable[str]) -> bool:
+    """Return whether all of these ops can be written in JavaScript: the gamma functions and arrays cannot."""
+    return speaks_words(ops, _PRESENT | HELPERS.keys())
