@@ -218,6 +218,17 @@ def downstream(graph: Graph, node: int, users: tuple[array[int], array[int]], li
     return sorted(seen)
 
 
+def upstream(graph: Graph, node: int) -> set[int]:
+    """Return the nodes that `node` is computed from, itself included."""
+    found, stack = {node}, [node]
+    while stack:
+        for operand in graph.operands(stack.pop()):
+            if operand not in found:
+                found.add(operand)
+                stack.append(operand)
+    return found
+
+
 Values = list[Any]
 Problem = tuple[int, Exception]
 

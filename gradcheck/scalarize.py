@@ -53,7 +53,9 @@ def written_out(
     """Write `graph` out as `scalarize` does, and return the elements of every node.
 
     Args:
-        graph, shapes, indices: as there.
+        graph: the graph.
+        shapes: the shapes of its inputs.
+        indices: integer arrays among them.
         apart: whether every array gate gets nodes of its own, also one that only moves elements: then the
             gradient of an element is that of this gate's value, and not of all that share the number.
 
@@ -74,7 +76,8 @@ def written_out(
         ids = [builder.result.input(element_name(name, k), span) for k in np.ndindex(shape)]
         values[node] = np.array(ids, dtype=np.int64).reshape(shape)
     for node, text in graph.constants.items():
-        values[node] = np.array(builder.constant(text), dtype=np.int64)
+        made = builder.literal(text) if node in graph.literals else builder.constant(text)
+        values[node] = np.array(made, dtype=np.int64)
     for node in graph.gates:
         builder.span = (graph.start[node], graph.end[node], graph.at[node])
         if (owner := graph.owner(node)) is not None:

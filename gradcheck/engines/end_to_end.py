@@ -20,7 +20,7 @@ from gradcheck.engines.definitions import MOVES
 from gradcheck.engines.directions import scale_of
 from gradcheck.engines.flows import Array
 from gradcheck.engines.local_differences import needed
-from gradcheck.graph import Graph, Params, Values
+from gradcheck.graph import Graph, Params, Values, upstream
 from gradcheck.ops import OPS
 from gradcheck.systems.arrays import FLOAT_ARRAYS
 
@@ -55,7 +55,7 @@ class Chunked:
         self.values = values
         self.node = node
         depends = needed(graph, [node])
-        live = _feeds(graph)
+        live = upstream(graph, graph.output)
         gates = [k for k in graph.gates if depends[k] and k in live]
         self.gates = [
             (
@@ -151,17 +151,6 @@ class Chunked:
         for operand, gate in last.items():
             found.setdefault(gate, []).append(operand)
         return found
-
-
-def _feeds(graph: Graph) -> set[int]:
-    """Return the nodes that the output is computed from."""
-    found, stack = {graph.output}, [graph.output]
-    while stack:
-        for operand in graph.operands(stack.pop()):
-            if operand not in found:
-                found.add(operand)
-                stack.append(operand)
-    return found
 
 
 Doubt = Callable[[Array, Array, Array], Array]

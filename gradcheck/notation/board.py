@@ -120,6 +120,8 @@ def unsaid(key: str, value: object) -> bool:
 
 
 def _setting(key: str, value: object) -> str:
+    if key == "axis" and isinstance(value, tuple) and len(value) == 1:
+        return str(value[0])
     return f"[{index(value)}]" if key == "index" else str(value)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from gradcheck.graph import Graph, Params
+from gradcheck.graph import Graph, Params, upstream
 from gradcheck.ops import OPS
 
 OPEN, COMPARISON, SUM, NEGATION, PRODUCT, JUXTAPOSED, POWER, ATOM = range(8)
@@ -106,7 +106,7 @@ def write(graph: Graph, notation: Notation, names: Mapping[str, Piece], node: in
         pieces[k] = names[name]
     for k, text in graph.constants.items():
         pieces[k] = notation.constant(text)
-    needed = _needed(graph, end)
+    needed = upstream(graph, end)
     for k in sorted(needed):
         if k not in pieces:
             operands = [pieces[n] for n in graph.operands(k)]
@@ -149,13 +149,3 @@ def inverted(params: Params) -> Params:
         return params
     order = [axis % len(axes) for axis in axes]
     return (("axes", tuple(order.index(k) for k in range(len(order)))),)
-
-
-def _needed(graph: Graph, end: int) -> set[int]:
-    found, stack = {end}, [end]
-    while stack:
-        for operand in graph.operands(stack.pop()):
-            if operand not in found:
-                found.add(operand)
-                stack.append(operand)
-    return found

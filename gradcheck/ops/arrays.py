@@ -37,7 +37,8 @@ OPS = [
             "21": ("outer(g, y)", "g @ x"),
             "11": ("g*y", "g*x"),
         },
-        shape=shapes.matmul, aliases="dot", habit="switches: each factor gets the gradient times the other, transposed",
+        shape=shapes.matmul, aliases="dot",
+        habit="switches: each factor gets the gradient times the other, laid out as the shapes demand",
     ),
     Op("outer", "x y", vjp=("g @ y", "x @ g"), shape=shapes.outer),
     Op(
@@ -50,11 +51,11 @@ OPS = [
     ),
     Op(
         "amax", "x", vjp=(_EXTREME,), params=REDUCE, shape=shapes.nonempty_reduction,
-        habit="routes: the largest element gets it all",
+        habit="routes: the largest element gets it all, equal ones share it",
     ),
     Op(
         "amin", "x", vjp=(_EXTREME,), params=REDUCE, shape=shapes.nonempty_reduction,
-        habit="routes: the smallest element gets it all",
+        habit="routes: the smallest element gets it all, equal ones share it",
     ),
     Op(
         "mean", "x", vjp=(f"{_spread('g')}/count(x, axis=axis)",),

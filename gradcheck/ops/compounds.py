@@ -61,9 +61,10 @@ _PREDICTED = "softmax(z, axis=axis)"
 _WEIGHT = "sum(t, axis=axis, keepdims=True)"
 """What a row of targets adds up to: one for classes and probabilities, and then it need not be written."""
 
-FORCED = "is a matrix product: only one product of the gradient with the other factor has the right shape"
+FORCED = "switches: each factor gets the gradient times the other, laid out as the shapes demand"
 PREDICTED = "leaves what was predicted minus what is true"
-CORRELATES = "goes back as it came: the input's gradient is spread through W, that of W correlates g with the input"
+WEIGHTED = "leaves each row's weight, as it was predicted, minus what is true"
+CORRELATES = "switches, window by window: weights get gradient times input, the input gradient times weights"
 
 OPS = [
     Op(
@@ -90,14 +91,14 @@ OPS = [
     Op(
         "squared_error", "x y", vjp=("g*2*(x - y)/count(x)", "g*2*(y - x)/count(x)"),
         form="mean((x - y)^2)", shape=shapes.scalar, internal=True,
-        habit="pulls towards the target, in proportion to the distance",
+        habit="hands back the distance, with opposite signs",
     ),
     *(
         Op(
             f"{kind}cross_entropy", "z t",
             vjp=(f"g*({predicted} - t){over}", f"-g*log_softmax(z, axis=axis){over}"),
             form=f"{_CROSS_ENTROPY}{over}", params={"axis": -1, **count}, shape=shapes.scalar, internal=True,
-            habit=PREDICTED,
+            habit=PREDICTED if not whole else WEIGHTED,
         )
         for whole, predicted in (("", _PREDICTED), ("weighted_", f"{_PREDICTED}*{_WEIGHT}"))
         for kind, over, count in ((whole, "", {}), (f"mean_{whole}", "/n", {"n": REQUIRED}))
@@ -123,7 +124,7 @@ OPS = [
         "max_pool", "x",
         vjp=(f"max_unpool(g, x, out, {_REACH}, inner=inner)",),
         form=f"amax({_COLUMNS}, axis=inner)", params=POOLED, shape=shapes.pooled, internal=True,
-        habit="routes: the largest element of each window gets it all",
+        habit="routes: the largest element of each window gets it all, equal ones share it",
     ),
     Op(
         "logistic_loss", "z y", ("sigmoid(z) - y", "-z"), form="(1 - y)*z + softplus(-z)", internal=True,

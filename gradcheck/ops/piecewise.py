@@ -20,12 +20,12 @@ OPS = [
     Op(
         "max", "x y",
         ("where(x > y, 1, where(x == y, 0.5, 0))", "where(y > x, 1, where(x == y, 0.5, 0))"),
-        kink=("x - y",), aliases="maximum", habit="routes: the larger input gets it all",
+        kink=("x - y",), aliases="maximum", habit="routes: the larger input gets it all, equal ones share it",
     ),
     Op(
         "min", "x y",
         ("where(x < y, 1, where(x == y, 0.5, 0))", "where(y < x, 1, where(x == y, 0.5, 0))"),
-        kink=("x - y",), aliases="minimum", habit="routes: the smaller input gets it all",
+        kink=("x - y",), aliases="minimum", habit="routes: the smaller input gets it all, equal ones share it",
     ),
     Op(
         "clip", "x lo hi",
