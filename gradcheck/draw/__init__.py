@@ -1,0 +1,1 @@
+"""Circuits as pictures: one layout for terminals and SVG, and text for other tools to lay out."""
