@@ -48,6 +48,12 @@ SAID = 20
 FEW, MANY = 3, 15
 """Digits from which a typed number says something, and from which it says enough."""
 
+ANSWERED = 2
+"""Digits from which a reader's answer is right as far as it goes."""
+
+RECKONED = 2
+"""Units in the last digit shown that are granted to what was reckoned from the numbers shown."""
+
 
 class Answer(NamedTuple):
     """One method's gradient for one number.
@@ -209,7 +215,8 @@ def _precision(text: str) -> tuple[int, float]:
     if not point:
         return 0, 0.0
     digits = len((whole + fraction).lstrip("0"))
-    return digits, 10.0 ** (int(exponent or 0) - len(fraction))
+    # A zero may be written with any exponent.
+    return digits, 10.0 ** min(int(exponent or 0) - len(fraction), 308)
 
 
 def _rounding(graded: Answer, truth: Answer, scale: float) -> Verdict:
@@ -313,6 +320,42 @@ def expected(found: float, wanted: float, rtol: float | None, text: str | None, 
         if digits >= FEW:
             allowed = max(allowed, 0.500001 * last)
     return abs(found - wanted) <= max(allowed, ZERO)
+
+
+def answered(
+    value: float, wanted: float, text: str | None, shown: int, scale: float = 0.0, noise: float = 0.0
+) -> bool | None:
+    """Grade a number that a reader gives, who sees numbers of `shown` significant digits.
+
+    Args:
+        value: the answer.
+        wanted: the right number.
+        text: how the answer was written: a whole number means itself, any other is right as far as
+            its digits go; None for a formula, which is computed in float64.
+        shown: significant digits of the numbers that the reader sees.
+        scale: the largest number of the same tensor, and of those that it was added up from.
+        noise: the size of what may cancel in it: float64's rounding is relative to it.
+
+    Returns:
+        Whether it is right; None if it is as far as it goes, and that is not far enough.
+    """
+    error = abs(value - wanted)
+    if not math.isfinite(error):
+        return False
+    if expected(value, wanted, None, None, max(scale, noise)):
+        return True
+    if text is None:
+        return False
+    if wanted and error <= 0.5 * 10.0 ** (math.floor(math.log10(abs(wanted))) + 1 - shown):
+        return True
+    mantissa, _, exponent = text.lower().partition("e")
+    if value == 0 or ("." not in mantissa and not exponent):
+        return False
+    digits, last = _precision(text if "." in mantissa else f"{mantissa}.e{exponent}")
+    slack = min(RECKONED * 10.0 ** (1 - shown), NARROW) * max(abs(wanted), scale)
+    if error > 0.500001 * last + slack:
+        return False
+    return True if digits >= ANSWERED else None
 
 
 def claimed(typed: Any, backprop: Any, words: Any, bound: Any) -> tuple[Any, dict[int, str]]:
