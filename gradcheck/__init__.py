@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from gradcheck.checking import Settings, check
     from gradcheck.errors import GradcheckError
     from gradcheck.results import Check, Gradient, Report
+    from gradcheck.tracing.trace import Trace
+    from gradcheck.tracing.tracer import trace
     from gradcheck.verdicts import SpecResult, TensorResult, Verification
     from gradcheck.verifying import verify
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Check", "GradcheckError", "Gradient", "Report", "Settings", "SpecResult", "TensorResult", "Verification",
-    "__version__", "check", "verify",
+    "Check", "GradcheckError", "Gradient", "Report", "Settings", "SpecResult", "TensorResult", "Trace",
+    "Verification", "__version__", "check", "trace", "verify",
 ]  # fmt: skip
 
 _HOMES = {
@@ -33,6 +35,8 @@ _HOMES = {
     "SpecResult": "gradcheck.verdicts",
     "TensorResult": "gradcheck.verdicts",
     "Verification": "gradcheck.verdicts",
+    "Trace": "gradcheck.tracing.trace",
+    "trace": "gradcheck.tracing.tracer",
     "verify": "gradcheck.verifying",
 }
 

@@ -19,7 +19,8 @@ EXIT_CRASH = 3
 EXIT_INTERRUPTED = 130
 
 COMMANDS = {
-    "expr": "expr", "verify": "verify", "init": "init", "schema": "tables", "ops": "tables", "layers": "tables",
+    "expr": "expr", "trace": "trace", "verify": "verify", "init": "init",
+    "schema": "tables", "ops": "tables", "layers": "tables",
 }  # fmt: skip
 """Command → its module in `gradcheck.commands`."""
 

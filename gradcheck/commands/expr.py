@@ -11,8 +11,10 @@ import click
 from gradcheck.commands.output import finish, names, target
 
 if TYPE_CHECKING:
+    from gradcheck.checking import Job
     from gradcheck.report.text import Line
     from gradcheck.results import Report
+    from gradcheck.tracing.trace import Trace
 
 MAX_REPLAY = 1000
 """Characters of a command that repeats a check."""
@@ -21,10 +23,11 @@ MAX_INPUT = 64_000_000
 """Characters of an expression on standard input."""
 
 
-class _ExpressionCommand(click.Command):
+class ExpressionCommand(click.Command):
     """A command whose argument may begin with a minus sign, as in -x^2."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments, with an expression that begins with a minus sign put where no option is looked for."""
         known = {name for param in self.params for name in param.opts}
         mended: list[str] = []
         takes_value = {name for p in self.params if isinstance(p, click.Option) and not p.is_flag for name in p.opts}
@@ -53,7 +56,7 @@ def _is_option(word: str, known: set[str]) -> bool:
     return word in known or re.match(r"-o(table|json)", word) is not None
 
 
-@click.command(cls=_ExpressionCommand, no_args_is_help=True, short_help="Check the gradient of an expression.")
+@click.command(cls=ExpressionCommand, no_args_is_help=True, short_help="Check the gradient of an expression.")
 @click.argument("expression")
 @click.option(
     "--at",
@@ -77,6 +80,7 @@ def _is_option(word: str, known: set[str]) -> bool:
     "--engine", "engines", metavar="a,b", help="Methods: backprop, symbolic, finite_difference (default: all)."
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 on anything but `agree`.")
+@click.option("--trace", "traced", is_flag=True, help="Show the derivation at the first point too, as `trace` does.")
 @click.option(
     "-o",
     "--output",
@@ -87,7 +91,7 @@ def _is_option(word: str, known: set[str]) -> bool:
 )
 def expr(
     expression: str, at: tuple[str, ...], points: int, seed: int, wrt: str | None,
-    claims: tuple[str, ...], engines: str | None, strict: bool, outputs: tuple[str, ...],
+    claims: tuple[str, ...], engines: str | None, strict: bool, traced: bool, outputs: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Check the gradient of EXPRESSION (`-` reads it from standard input).
 
@@ -106,14 +110,14 @@ def expr(
 
     name = "expression"
     if expression == "-":
-        name, expression = "<stdin>", _standard_input()
+        name, expression = "<stdin>", standard_input()
     settings = Settings(
         wrt=names(wrt) if wrt is not None else None,
         engines=names(engines) if engines is not None else ENGINES,
         points=points, seed=seed, strict=strict,
     )  # fmt: skip
     job = Job(Source(expression, name), read(at) if at else [], _claims(claims), settings)
-    report = job.run()
+    report, derived = _run(job, traced)
     options = [f"--claim={c}" for c in claims]
     options += [f"--wrt={wrt}"] if wrt is not None else []
     options += [f"--engine={engines}"] if engines is not None else []
@@ -123,9 +127,31 @@ def expr(
     def layout(width: int, plus_minus: str) -> list[Line]:
         from gradcheck.report.layout import lines
 
-        return lines(report, width, replay, plus_minus)
+        return [*derivation(derived, width, plus_minus), *lines(report, width, replay, plus_minus)]
 
     finish(report, targets, layout)
+
+
+def _run(job: Job, traced: bool) -> tuple[Report, Trace | None]:
+    """Check every point, and derive the gradient at the first."""
+    if not traced:
+        return job.run(), None
+    from gradcheck.checking import Job
+    from gradcheck.tracing.trace import Asked
+    from gradcheck.tracing.tracer import trace_job
+
+    located = job.located()
+    report = job.run()
+    return report, trace_job(Job(job.graph.source, located[:1], {}, job.settings), Asked())
+
+
+def derivation(found: Trace | None, width: int, plus_minus: str) -> list[Line]:
+    """Return the lines of a derivation, without the comparison that follows it anyway."""
+    if found is None:
+        return []
+    from gradcheck.report.trace.text import lines
+
+    return [*lines(found._replace(report=None), width, plus_minus), []]
 
 
 def _claims(texts: tuple[str, ...]) -> dict[str, str]:
@@ -143,7 +169,13 @@ def _claims(texts: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _standard_input() -> str:
+def standard_input() -> str:
+    """Return the text on standard input.
+
+    Raises:
+        UsageError: if it is closed.
+        LanguageError: if it is too long or no text.
+    """
     if sys.stdin is None:
         from gradcheck.errors import UsageError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,19 +19,23 @@ Layout = Callable[[int, str], "list[Line]"]
 """(columns, the sign between a number and its bar) → the report as lines."""
 
 
-def target(text: str) -> Target:
+def target(text: str, formats: Sequence[str] = FORMATS) -> Target:
     """Read an -o option.
+
+    Args:
+        text: FORMAT or FORMAT:PATH.
+        formats: the formats that there are.
 
     Raises:
         UsageError: for an unknown format.
     """
     form, colon, path = text.partition(":")
-    if form not in FORMATS or (colon and not path):
+    if form not in formats or (colon and not path):
         from gradcheck.errors import UsageError, did_you_mean
 
-        if form in FORMATS:
+        if form in formats:
             raise UsageError(f"-o {text}: no path after the colon")
-        hint = did_you_mean(form, FORMATS) or ", ".join(FORMATS)
+        hint = did_you_mean(form, formats) or ", ".join(formats)
         raise UsageError(f"-o {text}: there is no format `{form}`", hint=hint)
     return form, path or None
 
@@ -56,8 +60,29 @@ def finish(report: Any, targets: Sequence[Target], layout: Layout) -> None:
     Raises:
         UsageError: if a file or stream cannot be written.
     """
+
+    def as_json() -> str:
+        from gradcheck.report.writers import as_json
+
+        return as_json(report)
+
+    deliver(targets, layout, {"json": as_json})
+    sys.exit(report.exit_code)
+
+
+def deliver(targets: Sequence[Target], layout: Layout, texts: Mapping[str, Callable[[], str]]) -> None:
+    """Write to all targets.
+
+    Args:
+        targets: formats and where they go.
+        layout: makes the lines of the format that is for people.
+        texts: format → makes its text, for all others.
+
+    Raises:
+        UsageError: if a file or stream cannot be written.
+    """
     try:
-        _write(report, targets, layout)
+        _write(targets, layout, texts)
     except BrokenPipeError:
         # The reader has gone; the verdict stands. Python's own flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,19 +91,20 @@ def finish(report: Any, targets: Sequence[Target], layout: Layout) -> None:
 
         sys.stdout = None
         raise UsageError(f"cannot write the report: {error.strerror}") from None
-    sys.exit(report.exit_code)
 
 
-def _write(report: Any, targets: Sequence[Target], layout: Layout) -> None:
+def _write(targets: Sequence[Target], layout: Layout, texts: Mapping[str, Callable[[], str]]) -> None:
     from gradcheck.report import writers
 
     if sys.stdout is None and any(path is None for _, path in targets):
         from gradcheck.errors import UsageError
 
         raise UsageError("standard output is closed")
+    # What programs read has standard output to itself; people then read the other stream.
+    alone = all(form not in texts or path is not None for form, path in targets)
     for form, path in targets:
-        if form == "json":
-            text = writers.as_json(report)
+        if form in texts:
+            text = texts[form]()
             if path is None:
                 sys.stdout.buffer.write(text.encode())
                 sys.stdout.flush()
@@ -91,7 +117,6 @@ def _write(report: Any, targets: Sequence[Target], layout: Layout) -> None:
             writers.plain(layout(80, "±"), buffer)
             _save(path, buffer.getvalue())
         else:
-            alone = all(f != "json" or p is not None for f, p in targets)
             stream = sys.stdout if alone else sys.stderr
             lines = layout(_width(), writers.plus_minus(stream))
             (writers.terminal if stream.isatty() else writers.plain)(lines, stream)

@@ -21,7 +21,9 @@ EVERY = 24
 """Numbers up to which each gets a row; beyond, each input shows its worst."""
 
 
-def lines(report: Report, width: int, replay: Sequence[str] = (), plus_minus: str = "±") -> list[Line]:
+def lines(
+    report: Report, width: int, replay: Sequence[str] = (), plus_minus: str = "±", titled: bool = True
+) -> list[Line]:
     """Return the whole report.
 
     Args:
@@ -29,20 +31,21 @@ def lines(report: Report, width: int, replay: Sequence[str] = (), plus_minus: st
         width: columns of the screen.
         replay: a command for each check that repeats it, shown for chosen points.
         plus_minus: what stands between a number and its error bar.
+        titled: whether each check begins with the expression, its value, the point and the stages.
     """
     result: list[Line] = []
     if replay:
         chosen = plural(len(report.checks), "point")
         result += [[(f"{chosen} chosen inside the domain, seed {report.seed}", "dim")], []]
     for k, check in enumerate(report.checks):
-        result += _check(report, check, width, plus_minus)
+        result += [*(_heading(check, width) if titled else []), *_check(report, check, width, plus_minus)]
         if replay:
             result.append([(f"  replay: {visible(replay[k])}", "dim")])
         result.append([])
     return [*result, *fold([(_summary(report), report.verdict)], width, 0)]
 
 
-def _check(report: Report, check: Check, width: int, plus_minus: str) -> list[Line]:
+def _heading(check: Check, width: int) -> list[Line]:
     result = fold(_title(check), width, 4)
     if check.shape:
         note = f"the output is {show(check.shape)}: this is the gradient of the sum of its elements"
@@ -50,6 +53,11 @@ def _check(report: Report, check: Check, width: int, plus_minus: str) -> list[Li
     for name, value, gradient in check.stages:
         text = f"  {visible(name)} = {number(value)}    d/d{visible(name)} = {number(gradient)}"
         result.append([(text, "dim")])
+    return result
+
+
+def _check(report: Report, check: Check, width: int, plus_minus: str) -> list[Line]:
+    result: list[Line] = []
     rows = _chosen(check)
     forms = not any(g.index for g in rows) and any(g.formula for g in rows)
     wide = _grid(report, rows, forms, plus_minus) if rows else []

@@ -17,6 +17,8 @@ STYLES = {
     "head": "bold",
     "dim": "dim",
     "value": "bold",
+    "forward": "green",
+    "backward": "red",
     "agree": "green",
     "kink": "yellow",
     "lossy": "yellow",
@@ -25,7 +27,7 @@ STYLES = {
     "disagree": "bold red",
 }
 
-ASCII = str.maketrans({"─": "-", "…": "~"})
+ASCII = str.maketrans({"─": "-", "…": "~", "×": "x", "◀": "<-", "✓": "ok", "✗": "wrong:"})
 
 
 def _holds(stream: IO[str], text: str) -> bool:

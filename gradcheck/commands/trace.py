@@ -1,0 +1,222 @@
+"""`gradcheck trace`: the derivation of a gradient, step by step."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gradcheck.commands.expr import ExpressionCommand, standard_input
+from gradcheck.commands.output import deliver, names, target
+
+if TYPE_CHECKING:
+    from gradcheck.errors import Source
+    from gradcheck.report.text import Line
+    from gradcheck.tracing.trace import Asked, Trace
+
+FORMATS = ("text", "markdown", "latex", "html", "svg", "mermaid", "dot", "json", "python")
+
+SPEC_SUFFIXES = (".yaml", ".yml")
+
+
+@click.command(cls=ExpressionCommand, no_args_is_help=True, short_help="Derive a gradient step by step.")
+@click.argument("target", metavar="EXPRESSION|SPEC")
+@click.option(
+    "--at",
+    "at",
+    multiple=True,
+    metavar="x=1,y=2",
+    help="Values of the variables, as for `expr`; without it a point is chosen.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of what is chosen.")
+@click.option("--wrt", metavar="x,y", help="Only the gradients of these inputs (in a spec, patterns).")
+@click.option("-k", "pattern", metavar="PATTERN", help="Which spec of a file with several.")
+@click.option("--expand", is_flag=True, help="Open sigmoid, softmax and other groups into their gates.")
+@click.option(
+    "--focus", metavar="NAME", help="Only the paths from this variable, parameter or stage (* and ? fit any)."
+)
+@click.option(
+    "--depth", type=click.IntRange(1), metavar="N", help="Only the last N gates of each path (layers, in a spec)."
+)
+@click.option("--why", metavar="NAME", help="The gradient of NAME as a sum over all paths to the output.")
+@click.option(
+    "--order",
+    type=click.Choice(["reverse", "forward"]),
+    default="reverse",
+    show_default=True,
+    help="forward: the same by forward mode too, with what it costs.",
+)
+@click.option(
+    "--digits", type=click.IntRange(1, 17), default=6, show_default=True, help="Significant digits of numbers."
+)
+@click.option("--quiz", is_flag=True, help="Be asked for each gradient before it is shown.")
+@click.option("--outside-files", is_flag=True, help="Let a spec read arrays outside of its own folder.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[:PATH]",
+    help=f"{', '.join(FORMATS)}; to standard output or to a file; repeatable.",
+)
+def trace(
+    target: str, at: tuple[str, ...], seed: int, wrt: str | None, pattern: str | None, expand: bool, focus: str | None,
+    depth: int | None, why: str | None, order: str, digits: int, quiz: bool, outside_files: bool,
+    outputs: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Derive the gradient of EXPRESSION, or of the network in SPEC (a .yaml file), step by step.
+
+    \b
+    gradcheck trace "(x+y)*z" --at x=-2,y=5,z=-4
+    gradcheck trace net.yaml --focus fc1.weight
+    gradcheck trace "(x+y)*z" -o html:circuit.html -o svg:circuit.svg
+
+    Forward, every stage with its numbers; backward, upstream gradient times local derivative;
+    then the comparison with SymPy and finite differences. `-` reads standard input.
+
+    Exit status: as for `expr` and `verify`.
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    targets = _targets(outputs)
+    if quiz:
+        _check_quiz(target, outputs, why, order)
+
+    from gradcheck.tracing.trace import Asked
+
+    asked = Asked(expand, focus, depth, digits, why, order == "forward")
+    wanted = names(wrt) if wrt is not None else None
+    if _is_spec(target):
+        found = _network(target, pattern, outside_files, at, wanted, seed, asked)
+    else:
+        found = _expression(target, pattern, at, wanted, seed, asked)
+    if quiz:
+        from gradcheck.commands.quiz import ask
+
+        sys.exit(ask(found))
+    show(found, targets)
+    finish(found)
+
+
+def _check_quiz(target: str, outputs: tuple[str, ...], why: str | None, order: str) -> None:
+    """Refuse what a quiz has no room for.
+
+    Raises:
+        UsageError: saying what.
+    """
+    from gradcheck.errors import UsageError
+
+    if target == "-":
+        raise UsageError(
+            "--quiz reads the answers from standard input, so what is to be derived cannot come from there",
+            hint="give the expression as an argument, or the name of a file",
+        )
+    given = {"-o": bool(outputs), "--why": why is not None, "--order": order != "reverse"}
+    for option, there in given.items():
+        if there:
+            raise UsageError(f"--quiz asks, and {option} shows", hint="leave one of them out")
+
+
+def _targets(outputs: tuple[str, ...]) -> list[tuple[str, str | None]]:
+    found = [target(o, FORMATS) for o in outputs] or [("text", None)]
+    piped = [form for form, path in found if path is None and form != "text"]
+    if len(piped) > 1:
+        from gradcheck.errors import UsageError
+
+        raise UsageError(
+            f"{' and '.join(piped)} cannot both go to standard output", hint=f"give a file, as in -o {piped[1]}:FILE"
+        )
+    return found
+
+
+def show(found: Trace, targets: list[tuple[str, str | None]]) -> None:
+    """Write a trace to all its targets.
+
+    Raises:
+        SizeError: if it is too large for one of them.
+        UsageError: if a file or stream cannot be written.
+    """
+    from gradcheck.report.trace.formats import FORMATS as WRITERS
+    from gradcheck.report.trace.formats import MOST_ON_SCREEN, check_size, writer
+
+    if ("text", None) in targets:
+        check_size(found, MOST_ON_SCREEN, "a screen")
+
+    def layout(width: int, plus_minus: str) -> list[Line]:
+        from gradcheck.report.trace.text import lines
+
+        return lines(found, width, plus_minus)
+
+    deliver(targets, layout, {name: (lambda name=name: writer(name)(found)) for name in WRITERS})  # type: ignore[misc]
+
+
+def finish(found: Trace) -> None:
+    """Leave with the exit status of what was found.
+
+    Raises:
+        GradcheckError: what stopped the derivation.
+    """
+    if found.problem is not None:
+        raise found.problem
+    assert found.report is not None
+    sys.exit(found.report.exit_code)
+
+
+def _is_spec(target: str) -> bool:
+    """Whether the argument names a spec: an expression has no such ending."""
+    return target.endswith(SPEC_SUFFIXES) or (target != "-" and os.path.isdir(target))
+
+
+def _expression(
+    text: str, pattern: str | None, at: tuple[str, ...], wanted: tuple[str, ...] | None, seed: int, asked: Asked
+) -> Trace:
+    from gradcheck.errors import Source, UsageError
+
+    name = "expression"
+    if text == "-":
+        name, text = "<stdin>", standard_input()
+        if _mentions_spec(text):
+            return _network(Source(text, name), pattern, False, at, wanted, seed, asked)
+    if pattern is not None:
+        raise UsageError("-k chooses a spec of a file, and this is an expression")
+
+    from gradcheck.checking import Job, Settings
+    from gradcheck.points import read
+
+    given = read(at) if at else []
+    if len(given) > 1:
+        raise UsageError(f"a trace shows one point, and --at gives {len(given)}")
+    job = Job(Source(text, name), given, {}, Settings(wrt=wanted, points=1, seed=seed))
+    # Loaded only now: a mistake in the text must not wait for what follows.
+    from gradcheck.tracing.tracer import trace_job
+
+    return trace_job(job, asked)
+
+
+def _mentions_spec(text: str) -> bool:
+    return any(line.lstrip().startswith("gradcheck:") for line in text.splitlines())
+
+
+def _network(
+    where: str | Source, pattern: str | None, outside: bool, at: tuple[str, ...], wanted: tuple[str, ...] | None,
+    seed: int, asked: Asked,
+) -> Trace:  # fmt: skip
+    from gradcheck.checking import Settings
+    from gradcheck.errors import UsageError
+    from gradcheck.networks.files import networks_in
+
+    if at:
+        raise UsageError("--at gives values to an expression; a spec has its own")
+    if isinstance(where, str):
+        networks = networks_in([where], pattern, outside=outside)
+    else:
+        source = where
+        networks = networks_in(["-"], pattern, outside=outside, standard_input=lambda: source)
+    if len(networks) > 1:
+        raise UsageError(
+            f"there are {len(networks)} specs, and a trace shows one",
+            hint=f"choose with -k: {', '.join(n.name for n in networks[:20])}",
+        )
+    from gradcheck.tracing.tracer import trace_network
+
+    return trace_network(networks[0], Settings(wrt=wanted, seed=seed), asked)

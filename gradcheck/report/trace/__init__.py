@@ -1,0 +1,1 @@
+"""A derivation written out: one function a format."""

@@ -1,0 +1,16 @@
+"""The comparison below a derivation: the same tables as those of `expr` and `verify`."""
+
+from __future__ import annotations
+
+from gradcheck.report import layout, networks
+from gradcheck.report.text import Line
+from gradcheck.results import Report
+from gradcheck.verdicts import Verification
+
+
+def check_lines(report: Report | Verification, width: int, plus_minus: str) -> list[Line]:
+    """Return the comparison as `gradcheck expr` or `gradcheck verify` shows it."""
+    head: Line = [("Check", "head")]
+    if isinstance(report, Verification):
+        return [head, *networks.lines(report, width, False)]
+    return [head, *layout.lines(report, width, (), plus_minus, titled=False)]
