@@ -32,9 +32,12 @@ LIGHT = {
     "an unknown function": (["expr", "sgimoid(x)"], 2),
     "a missing value": (["expr", "x*y", "--at", "x=1"], 2),
     "a domain error": (["expr", "log(x)", "--at", "x=-1"], 2),
+    "trace --help": (["trace", "--help"], 0),
+    "a syntax error in trace": (["trace", "(x+y*z"], 2),
 }
 TWO_ENGINES = ["expr", "(x+y)*z", "--engine", "backprop,finite_difference"]
 ALL_ENGINES = ["expr", "(x+y)*z"]
+DERIVED = ["trace", "(x+y)*z"]
 
 HEAVY_MODULES = ("numpy", "sympy", "rich", "yaml")
 
@@ -101,7 +104,7 @@ def measure() -> list[Figure]:
 
     commands = {**light, "gradcheck expr, two engines": (two, 0)}
     figures += ratios(commands, "import click", click, FAST_ROUNDS, {"gradcheck expr, two engines": 1.6}, 1.35)
-    commands = {"gradcheck expr": (default, 0)}
+    commands = {"gradcheck expr": (default, 0), "gradcheck trace": ([script, *DERIVED], 0)}
     figures += ratios(commands, "import click, numpy, sympy, rich", everything, SLOW_ROUNDS, {}, 0.9)
     return figures
 

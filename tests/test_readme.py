@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import shlex
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from support import run
 
 import gradcheck
 from gradcheck.ops import FUNCTIONS
+from gradcheck.report.trace import as_json
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,6 +42,27 @@ def test_shown_json_has_the_keys_of_a_report() -> None:
 def test_shown_python_session_runs() -> None:
     report = gradcheck.check("(x+y)*z", at={"x": -2, "y": 5, "z": -4})
     assert repr((report.verdict, report.checks[0].gradients[0].backprop)) in README
+
+
+def test_shown_derivation_is_that_of_the_records() -> None:
+    steps = gradcheck.trace("(x+y)*z", at={"x": -2, "y": 5, "z": -4}).derivation.steps
+    assert repr([step.gradient for step in steps]) in README
+
+
+def test_the_picture_is_what_the_tool_draws(tmp_path: Path) -> None:
+    expression = "(x + sigmoid(y))/(sigmoid(x) + (x+y)^2)"
+    done = run("trace", expression, "--at", "x=3,y=-4", "-o", f"svg:{tmp_path}/staged.svg")
+    assert done.status == 0
+    assert (tmp_path / "staged.svg").read_bytes() == (ROOT / "docs" / "staged.svg").read_bytes()
+
+
+def test_the_format_of_traces_is_described_as_the_writer_has_it() -> None:
+    described = re.findall(
+        r"```text\n(.*?)```", (ROOT / "docs" / "trace-json.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    documented = inspect.getdoc(as_json)
+    assert documented is not None
+    assert textwrap.indent(described[0].rstrip(), "    ") in documented
 
 
 def test_named_functions_exist() -> None:
