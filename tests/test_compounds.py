@@ -136,11 +136,11 @@ def broken(trial: Trial, slot: int, text: str) -> Any:
 
 def wrongs() -> list[Any]:
     found = []
-    for trial in TRIALS:
+    for trial in {(trial.op, trial.ranks, "edge" in trial.params): trial for trial in TRIALS}.values():
         _, _, rules = rules_of(trial)
         for slot, rule in enumerate(rules):
             name = f"{trial.op} {trial.shapes} {OPS[trial.op].args[slot]}"
-            for mutation in MUTATIONS:
+            for mutation in MUTATIONS if "conv" not in trial.op else ("sign", "times 1.001"):
                 found.append(pytest.param(trial, slot, mutated(rule, mutation), id=f"{name} {mutation}"))
     return found
 

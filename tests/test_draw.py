@@ -62,8 +62,8 @@ EXCHANGES = [98, 268, 329, 376]
 """Seeds of circuits in which two wires would exchange their rows, so that ranks must be shifted."""
 
 
-def circuit(text: str, gradients: str = "") -> Circuit:
-    """Return the circuit of a program like `x=3; f=× x x; f: 9`: names, gates with operands, values and gradients."""
+def circuit(text: str) -> Circuit:
+    """Return the circuit of a program like `x,3,6; f=× x x,9,1,3,3`: name, value, gradient, flows to the operands."""
     boxes: list[Box] = []
     wires: list[Wire] = []
     names: dict[str, int] = {}
@@ -188,7 +188,7 @@ def test_sweeps_take_crossings_away() -> None:
 
 
 def test_neighbours_are_exchanged_where_medians_are_equal() -> None:
-    """Both nodes of the right rank have the same median; only exchanging them takes the crossings away."""
+    # Both nodes of the right rank have the same median; only exchanging them takes the crossings away.
     one = circuit("a,1,1; b,1,1; c,1,1; p=+ a b c,1,1; q=σ b,1,1; f=+ p q,1,1")
     rank = layout._ranks(one)
     paths = layout._paths(one, rank)
@@ -214,8 +214,9 @@ def test_layers_have_their_ranks_for_themselves() -> None:
 
 
 def test_layers_against_the_order_of_wires_have_no_say() -> None:
-    one = circuit("x,1,1; a=σ x,1,1; b=σ a,1,1")._replace(clusters=(Cluster("late", (2,)), Cluster("early", (1,))))
-    assert arrange(one, [size(into) for into in incoming(one)], 2).ranks == [[0], [1], [2]]
+    one = circuit("x,1,1; y,1,1; p=σ x,1,1; q=σ y,1,1; a=+ p q,1,1; b=σ a,1,1")
+    one = one._replace(clusters=(Cluster("late", (5,)), Cluster("early", (4,))))
+    assert arrange(one, [size(into) for into in incoming(one)], 2).ranks == [[0, 1], [2, 3], [4], [5]]
 
 
 def test_a_layer_that_is_not_contiguous_has_no_rectangle() -> None:
@@ -386,6 +387,8 @@ x ─────────┤ exp ├─────────┤ sin ├�
 @pytest.mark.parametrize(("wire", "expected"), [(1, "─│─"), (0, "─┼─")])
 def test_the_wire_that_runs_down_is_drawn_through(order: str, wire: int, expected: str) -> None:
     canvas = Canvas(False)
+    for row in (0, 2):
+        canvas.across(row, 3, 4, 0)
     strokes = [lambda: canvas.down(1, 0, 2, 0), lambda: canvas.across(1, 0, 6, wire)]
     for stroke in strokes if order == "down first" else reversed(strokes):
         stroke()

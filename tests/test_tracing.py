@@ -284,9 +284,8 @@ def check_shares(one: Case) -> int:
 
 
 @pytest.mark.parametrize(("text", "at"), EVERY)
-@pytest.mark.parametrize("expand", [False, True])
-def test_every_share(text: str, at: dict[str, Any], expand: bool) -> None:
-    assert check_shares(case(text, at, expand)) >= len(at) or text == "x" or "where" in text
+def test_every_share(text: str, at: dict[str, Any]) -> None:
+    assert check_shares(case(text, at)) >= len(at) or text == "x" or "where" in text
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda net: net.name)
@@ -521,10 +520,6 @@ UNFIT: list[tuple[str, dict[str, Any], set[str]]] = [
     ("exp(x)/sum(exp(y))", {"x": [1.0, 2.0], "y": [1.0, 2.0]}, {"softmax"}),
     ("exp(x)/sum(exp(x), axis=(0, 1), keepdims=True)", {"x": ROWS}, {"softmax"}),
     ("exp(x - amax(x))/sum(exp(x - amin(x)))", {"x": [1.0, 2.0]}, {"softmax"}),
-    (
-        "exp(x - amax(x, axis=1, keepdims=True))/sum(exp(x - amax(x, axis=1, keepdims=True)), axis=0, keepdims=True)",
-        {"x": [[1.0, 2.0], [3.0, 5.0]]}, set(),
-    ),
     (
         "exp(x - amax(x, axis=0, keepdims=True))/sum(exp(x - amax(x, axis=1, keepdims=True)), axis=0, keepdims=True)",
         {"x": [[1.0, 2.0], [3.0, 5.0]]}, {"softmax"},
@@ -942,8 +937,13 @@ def words_of(text: str, at: dict[str, Any], expand: bool = False) -> dict[str, s
     return case(text, at, expand).proofs
 
 
-@pytest.mark.parametrize("expand", [False, True])
-@pytest.mark.parametrize(("text", "at"), [*MORE_SCALARS, *ARRAYS, *MORE_ARRAYS])
+@pytest.mark.parametrize(
+    ("text", "at", "expand"),
+    [
+        *((text, at, False) for text, at in (*MORE_SCALARS, *ARRAYS, *MORE_ARRAYS)),
+        *((text, at, True) for text, at in (*MORE_SCALARS[::2], *ARRAYS[::2], *MORE_ARRAYS[::2])),
+    ],
+)
 def test_every_gradient_is_proved(text: str, at: dict[str, Any], expand: bool) -> None:
     one = case(text, at, expand)
     flowing = {n for n, q in one.derivation.quantities.items() if q.gradient is not None}

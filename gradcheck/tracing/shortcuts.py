@@ -98,7 +98,9 @@ def _mean(found: Found) -> dict[str, Any] | None:
     over = {"axis": found.match.params.get("axis"), "keepdims": found.match.params.get("keepdims", False)}
     shape = found.shape("x")
     count = prod(shape[k] for k in axes(shape, over["axis"]))
-    return over if shape and _number(found, "n") == count else None
+    # Half a sum over everything is a half, also where there are two: the ½ of a loss.
+    half = count == 2 and over["axis"] is None
+    return over if shape and not half and _number(found, "n") == count else None
 
 
 def _one_row(found: Found) -> dict[str, Any] | None:
@@ -128,7 +130,6 @@ def _square(found: Found) -> dict[str, Any] | None:
 
 
 def _over_all(found: Found) -> dict[str, Any] | None:
-    # Half the sum of two squares is a half, not a mean.
     count = prod(found.shape("x"))
     return _square(found) if _number(found, "n") == count != 2 else None
 

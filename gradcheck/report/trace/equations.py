@@ -95,7 +95,9 @@ class Equations(Speller):
     def gradient_name(self, name: str) -> str:
         """Return what the gradient of the output with respect to `name` is called."""
         if self.derivation.arrays:
-            return f"d_{{{self.name(name)}}}"
+            # A user's own d_x is written like the gradient of x, which then gets a mark.
+            mark = "'" if f"d_{name}" in self.quantities else ""
+            return f"d{mark}_{{{self.name(name)}}}"
         return rf"\frac{{\partial {self.name(self.derivation.output)}}}{{\partial {self.name(name)}}}"
 
     def symbol(self, symbol: Symbol) -> Piece:

@@ -8,7 +8,7 @@ from gradcheck.compare import AGREE, DISAGREE, INCONCLUSIVE, KINK
 from gradcheck.errors import visible
 from gradcheck.notation.board import BOARD
 from gradcheck.notation.plain import PLAIN
-from gradcheck.report.text import Line, aligned, fold, plural, width_of
+from gradcheck.report.text import Line, aligned, fold, plural, trimmed, width_of
 from gradcheck.report.trace import answers
 from gradcheck.report.trace.check import check_lines
 from gradcheck.report.trace.matrices import matrix
@@ -147,7 +147,7 @@ class _Board:
         block = next((one for one in self.derivation.blocks if one.name == step.block), None)
         if block is None:
             return []
-        return [[(f"  {visible(block.name)}", "head"), (f"  {block.kind}", "dim")]]
+        return [trimmed([(f"  {visible(block.name)}", "head"), (f"  {block.kind}", "dim")])]
 
     def stage(self, step: Step) -> list[Line]:
         """Return one line of the forward pass, and the array that comes out."""
