@@ -50,6 +50,8 @@ def spec(body: str, folder: Path, *options: str) -> str:
         ("-sum(t*log(softmax(z)))", "z=[1,2,3],t=[1,2,0]", "softmax(z) · sum(t", "predicted minus what is true"),
         # A condition passes nothing back.
         ("where(x>0,x*x,-x)", "x=2", "df/dx = [2] 2 + [2] 2 = 4", "[1] 0"),
+        # How many there are is a number.
+        ("mean(x*x)", "x=[1,2,3,4]", "/4 ", "count("),
         # A vector's shape is no value.
         ("sum(x*y)", "x=[1,2,3,4,5],y=[5,4,3,2,1]", "(5,)", "q = 5 "),
     ],
@@ -125,3 +127,16 @@ def test_an_infinite_slope_is_said_where_the_reader_looks() -> None:
 def test_latex_tells_a_variable_from_the_gradient_of_another() -> None:
     out = text("sum(x*d_x)", "x=[1,2],d_x=[3,4]", "-o", "latex")
     assert "d'_{x}} & = d_{q} \\cdot d_{x}" in out
+
+
+def test_a_chosen_point_is_said_to_be_chosen() -> None:
+    chosen, given = run("trace", "x*y", "--seed", "4"), run("trace", "x*y", "--at", "x=1,y=2")
+    assert "the point was chosen inside the domain, seed 4" in chosen.out
+    assert "chosen" not in given.out
+
+
+def test_lines_that_are_not_proved_are_said_not_to_be() -> None:
+    chain = "y0 = x*x; " + "; ".join(f"y{k} = y{k - 1}*x" for k in range(1, 21_000))
+    done = run("trace", "-", "--at", "x=1", "--depth", "2", stdin=chain.encode())
+    assert "✓" not in done.out
+    assert "not proved one by one here" in " ".join(done.out.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ def _save(path: str, text: str) -> None:
             file.write(text)
         os.replace(partial, path)
     except OSError as error:
+        with suppress(OSError):
+            os.remove(partial)
         raise UsageError(f"cannot write `{path}`: {error.strerror}") from None
 
 

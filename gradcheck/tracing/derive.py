@@ -160,6 +160,7 @@ class _Writer:
         self.named = names(self.graph)
         self.named |= distinct(self.graph.constants, self.named.values())
         self.fixed = {self.named[node] for node in self.graph.constants}
+        self.nodes = {name: node for node, name in self.named.items()}
         self.numbers = {node: k for k, node in enumerate(self.graph.gates, 1)}
         # Many gates are of one op: each rule is folded and compiled once.
         self.folded: dict[Any, Graph] = {}
@@ -207,10 +208,13 @@ class _Writer:
     def formula(self, row: Op, text: str, params: Params, known: Mapping[str, Symbol]) -> Formula:
         """Return a rule at a gate; operands that are numbers stand in it as numbers."""
         numbers = {name: symbol.name for name, symbol in known.items() if symbol.name in self.fixed and name != "g"}
-        key = (row.name, text, repr(params), *numbers.items())
+        shapes: dict[str, Shape] = {}
+        if not row.elementwise:
+            shapes = {name: self.chart.shapes[self.nodes[symbol.name]] for name, symbol in known.items()}
+        key = (row.name, text, repr(params), *numbers.items(), *shapes.items())
         graph = self.folded.get(key)
         if graph is None:
-            graph = self.folded[key] = folded(_parsed(text, row, params), numbers)
+            graph = self.folded[key] = folded(_parsed(text, row, params), numbers, shapes)
         return Formula(graph, {name: known[name] for name in graph.inputs}, text)
 
     def derivation(self) -> Derivation:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from math import prod
 from typing import Any
 
 from gradcheck.graph import CONSTANT, INPUT, Graph, upstream
+from gradcheck.ops.shapes import Shape, axes
 
 _DECIDED: dict[str, Callable[..., Any]] = {
     "lt": lambda x, y: x < y, "le": lambda x, y: x <= y, "gt": lambda x, y: x > y,
@@ -32,13 +34,15 @@ LONGEST = 12
 """Characters of a number that is folded."""
 
 
-def folded(graph: Graph, numbers: Mapping[str, str]) -> Graph:
+def folded(graph: Graph, numbers: Mapping[str, str], shapes: Mapping[str, Shape] = {}) -> Graph:
     """Return the formula with some of its inputs replaced by numbers, and what they decide decided.
 
     Args:
         graph: the formula.
         numbers: input → text of the number that it stands for.
+        shapes: shapes of inputs, where they are known: they say how many elements there are.
     """
+    sizes = {graph.inputs[name]: shape for name, shape in shapes.items() if name in graph.inputs}
     result = Graph(graph.source)
     moved: dict[int, int] = {}
     constants: dict[str, int] = {}
@@ -60,6 +64,9 @@ def folded(graph: Graph, numbers: Mapping[str, str]) -> Graph:
             moved[node] = same
             continue
         result_text = decided(graph.ops[node], known)
+        if graph.ops[node] == "count" and graph.left[node] in sizes:
+            shape = sizes[graph.left[node]]
+            result_text = str(prod(shape[k] for k in axes(shape, dict(graph.params[node])["axis"])))
         if result_text is not None:
             moved[node] = constant(result_text)
         else:

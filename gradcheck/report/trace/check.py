@@ -8,6 +8,13 @@ from gradcheck.results import Report
 from gradcheck.verdicts import Verification
 
 
+def chosen(report: Report | Verification | None) -> str:
+    """Return a sentence about the point, if it was chosen for the user; else ""."""
+    if not isinstance(report, Report) or report.seed is None or not report.checks[0].point:
+        return ""
+    return f"the point was chosen inside the domain, seed {report.seed}"
+
+
 def check_lines(report: Report | Verification, width: int, plus_minus: str) -> list[Line]:
     """Return the comparison as `gradcheck expr` or `gradcheck verify` shows it."""
     head: Line = [("Check", "head")]

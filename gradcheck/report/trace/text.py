@@ -10,7 +10,7 @@ from gradcheck.notation.board import BOARD
 from gradcheck.notation.plain import PLAIN
 from gradcheck.report.text import Line, aligned, fold, plural, trimmed, width_of
 from gradcheck.report.trace import answers
-from gradcheck.report.trace.check import check_lines
+from gradcheck.report.trace.check import check_lines, chosen
 from gradcheck.report.trace.matrices import matrix
 from gradcheck.report.trace.picture import DRAWN, circuit_of
 from gradcheck.report.trace.spelling import Speller, number, rounded, shaped, sized, without_repetition
@@ -98,6 +98,8 @@ class _Board:
             kind = "" if leaf.kind == "input" else f" {leaf.kind}"
             text = f"  {visible(leaf.name)}{kind}, {sized(shape_of(leaf.value))}"
             result += self.array(text, leaf.value, FORWARD)
+        if said := chosen(self.trace.report):
+            result.append([(f"  {said}", "dim")])
         if d.hidden:
             result.append([(f"  {plural(d.hidden, 'stage')} not shown", "dim")])
         return result
@@ -115,7 +117,7 @@ class _Board:
             return [*fold(heading, self.width, 2), *drawn]
         if not d.arrays:
             return []
-        return fold([("Circuit", "head"), (": too large to be drawn here; -o svg:FILE draws it", "dim")], self.width, 2)
+        return fold([("Circuit", "head"), (": does not fit here; -o svg:FILE draws it", "dim")], self.width, 2)
 
     def stages(self) -> list[Line]:
         """Return the numbered table of stages, which takes the place of the circuit and the forward pass."""
@@ -303,6 +305,8 @@ class _Board:
             notes.append("kink: not differentiable here; a convention decides.")
         if any(part.step == HIDDEN for one in self.speller.quantities.values() for part in one.parts):
             notes.append(f"{Part(HIDDEN, 0, 0).label}: what comes back from stages that are not shown.")
+        if all(one.proof is None for one in self.speller.quantities.values()):
+            notes.append("The lines are not proved one by one here: the check below is about the inputs alone.")
         if self.rounded:
             notes.append(f"Numbers are rounded to {self.digits} digits; --digits 17 shows all.")
         return fold([(f"  {' '.join(notes)}", "dim")], self.width, 2) if notes else []
