@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -85,11 +85,8 @@ def trace(
     from gradcheck.tracing.trace import Asked
 
     asked = Asked(expand, focus, depth, digits, why, order == "forward")
-    wanted = names(wrt) if wrt is not None else None
-    if _is_spec(target):
-        found = _network(target, pattern, outside_files, at, wanted, seed, asked)
-    else:
-        found = _expression(target, pattern, at, wanted, seed, asked)
+    request = _Request(at, names(wrt) if wrt is not None else None, seed, pattern, outside_files, asked)
+    found = _network(target, request) if _is_spec(target) else _expression(target, request)
     if quiz:
         from gradcheck.commands.quiz import ask
 
@@ -167,51 +164,66 @@ def _is_spec(target: str) -> bool:
     return target.endswith(SPEC_SUFFIXES) or (target != "-" and os.path.isdir(target))
 
 
-def _expression(
-    text: str, pattern: str | None, at: tuple[str, ...], wanted: tuple[str, ...] | None, seed: int, asked: Asked
-) -> Trace:
+class _Request(NamedTuple):
+    """The options that say what is derived.
+
+    Attributes:
+        at: the --at options.
+        wanted: inputs, or patterns of tensors; None for all.
+        seed: of what is chosen.
+        pattern: which spec of a file; None if there is but one.
+        outside: whether a spec may read files elsewhere.
+        asked: what is shown.
+    """
+
+    at: tuple[str, ...]
+    wanted: tuple[str, ...] | None
+    seed: int
+    pattern: str | None
+    outside: bool
+    asked: Asked
+
+
+def _expression(text: str, request: _Request) -> Trace:
     from gradcheck.errors import Source, UsageError
 
     name = "expression"
     if text == "-":
         name, text = "<stdin>", standard_input()
         if _mentions_spec(text):
-            return _network(Source(text, name), pattern, False, at, wanted, seed, asked)
-    if pattern is not None:
+            return _network(Source(text, name), request._replace(outside=False))
+    if request.pattern is not None:
         raise UsageError("-k chooses a spec of a file, and this is an expression")
 
     from gradcheck.checking import Job, Settings
     from gradcheck.points import read
 
-    given = read(at) if at else []
+    given = read(request.at) if request.at else []
     if len(given) > 1:
         raise UsageError(f"a trace shows one point, and --at gives {len(given)}")
-    job = Job(Source(text, name), given, {}, Settings(wrt=wanted, points=1, seed=seed))
+    job = Job(Source(text, name), given, {}, Settings(wrt=request.wanted, points=1, seed=request.seed))
     # Loaded only now: a mistake in the text must not wait for what follows.
     from gradcheck.tracing.tracer import trace_job
 
-    return trace_job(job, asked)
+    return trace_job(job, request.asked)
 
 
 def _mentions_spec(text: str) -> bool:
     return any(line.lstrip().startswith("gradcheck:") for line in text.splitlines())
 
 
-def _network(
-    where: str | Source, pattern: str | None, outside: bool, at: tuple[str, ...], wanted: tuple[str, ...] | None,
-    seed: int, asked: Asked,
-) -> Trace:  # fmt: skip
+def _network(where: str | Source, request: _Request) -> Trace:
     from gradcheck.checking import Settings
     from gradcheck.errors import UsageError
     from gradcheck.networks.files import networks_in
 
-    if at:
+    if request.at:
         raise UsageError("--at gives values to an expression; a spec has its own")
     if isinstance(where, str):
-        networks = networks_in([where], pattern, outside=outside)
+        networks = networks_in([where], request.pattern, outside=request.outside)
     else:
         source = where
-        networks = networks_in(["-"], pattern, outside=outside, standard_input=lambda: source)
+        networks = networks_in(["-"], request.pattern, standard_input=lambda: source)
     if len(networks) > 1:
         raise UsageError(
             f"there are {len(networks)} specs, and a trace shows one",
@@ -219,4 +231,4 @@ def _network(
         )
     from gradcheck.tracing.tracer import trace_network
 
-    return trace_network(networks[0], Settings(wrt=wanted, seed=seed), asked)
+    return trace_network(networks[0], Settings(wrt=request.wanted, seed=request.seed), request.asked)
