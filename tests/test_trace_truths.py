@@ -140,3 +140,33 @@ def test_lines_that_are_not_proved_are_said_not_to_be() -> None:
     done = run("trace", "-", "--at", "x=1", "--depth", "2", stdin=chain.encode())
     assert "✓" not in done.out
     assert "not proved one by one here" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize("expression", ["-pi*x", "x*(-pi)", "sin(-e)+x", "x^(-pi)"])
+def test_a_constant_with_a_name_keeps_its_sign(expression: str) -> None:
+    assert "agree" in text(expression, "x=2")
+
+
+@pytest.mark.parametrize("form", ["text", "python", "svg", "html", "json", "latex", "markdown", "mermaid", "dot"])
+def test_a_selection_of_nothing_is_everything_or_refused(form: str) -> None:
+    for arguments in (
+        ["y", "--at", "y=2", "--depth", "2"],
+        ["3", "--depth", "1"],
+        ["x", "--at", "x=1", "--focus", "x"],
+    ):
+        assert run("trace", *arguments, "-o", form).status in (0, 5)
+    refused = run("trace", str(SPECS / "lenet.yaml"), "--focus", "label", "-o", form)
+    assert (refused.status, refused.out) == (2, "")
+    assert "no stage lies between it and the output" in refused.err
+
+
+@pytest.mark.parametrize(
+    "layer", ["{type: ZeroPad2d, padding: 1}", "{type: AvgPool2d, kernel_size: 2, padding: 1}",
+              "{type: ConvTranspose2d, out_channels: 1, kernel_size: 2, stride: 2}"],
+)  # fmt: skip
+def test_the_zeros_of_a_padding_are_no_mistake(layer: str, tmp_path: Path) -> None:
+    body = "inputs: {x: {shape: [1, 1, 3, 3], init: normal_}}\nlayers:\n- " + layer + "\n"
+    for options in ((), ("--expand",)):
+        out = spec(body, tmp_path, *options)
+        assert "✓" in out
+        assert "✗" not in out

@@ -82,7 +82,7 @@ def adjoints(graph: Graph, system: System, values: Values, one: Any) -> Values:
     ops = {op for op in set(graph.ops) if op not in (INPUT, CONSTANT)}
     local = {op: _local_functions(op, system) for op in ops}
     flat = {op for op in ops if OPS[op].kink or op == "where"}
-    needed = _depends_on_inputs(graph)
+    needed = depends_on_inputs(graph)
     for node in range(len(graph) - 1, -1, -1):
         adjoint = result[node]
         if adjoint is None or graph.left[node] < 0:
@@ -106,7 +106,8 @@ def adjoints(graph: Graph, system: System, values: Values, one: Any) -> Values:
     return result
 
 
-def _depends_on_inputs(graph: Graph) -> bytearray:
+def depends_on_inputs(graph: Graph) -> bytearray:
+    """Return for each node whether an input lies behind it."""
     depends = bytearray(len(graph))
     for node in graph.inputs.values():
         depends[node] = 1
@@ -122,7 +123,7 @@ def closed_forms(graph: Graph, wrt: list[str]) -> dict[str, str]:
     """Return the closed form of the derivative for each input in `wrt` that has a readable one."""
     if not _readable(graph):
         return {}
-    depends = _depends_on_inputs(graph)
+    depends = depends_on_inputs(graph)
     values: Values = [None] * len(graph)
     for name, node in graph.inputs.items():
         values[node] = sympy.Symbol(name, real=True)

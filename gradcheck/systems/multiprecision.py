@@ -46,7 +46,7 @@ def _natives(mp: Any) -> dict[str, Function]:
         return lambda x: function(bounded(x))
 
     def power(x: Any, y: Any) -> Any:
-        if x and y and mp.mag(y) + max(0, abs(mp.mag(x)).bit_length()) > MAX_BITS:
+        if x and y and mp.isfinite(x) and mp.isfinite(y) and mp.mag(y) + max(0, abs(mp.mag(x)).bit_length()) > MAX_BITS:
             raise OverflowError("the power is too large")
         return x**y
 

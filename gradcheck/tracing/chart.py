@@ -169,7 +169,7 @@ def _signed(chart: Chart) -> Chart:
     numbers = {
         node
         for node in graph.gates
-        if graph.ops[node] == "neg" and graph.left[node] in graph.constants and node not in named
+        if graph.ops[node] == "neg" and _is_number(graph, graph.left[node]) and node not in named
     }
     if not numbers:
         return chart
@@ -181,6 +181,11 @@ def _signed(chart: Chart) -> Chart:
         else:
             copy.copied(node)
     return copy.chart()
+
+
+def _is_number(graph: Graph, node: int) -> bool:
+    """Whether a node is a number that is written in digits: pi is none."""
+    return node in graph.constants and graph.constants[node].startswith((".", *"0123456789"))
 
 
 Chosen = dict[int, tuple[Shortcut, Match, dict[str, Any]]]

@@ -70,8 +70,9 @@ def prove(worked: Worked, point: Mapping[str, Any]) -> dict[int, Proof]:
         adjoints = symbolic.adjoints(written.graph, exact.system, exact.values, one)
         sharp = written.sharp(exact)
         bent = {k for bend in exact.bends for k in upstream(written.graph, bend) - {bend}}
+        referee = _Referee(exact, adjoints, largest, bent, symbolic.depends_on_inputs(written.graph))
         return {
-            node: _proof(worked, node, written.cells[node], adjoints, sharp[node], exact, largest, bent)
+            node: _proof(worked, node, written.cells[node], sharp[node], referee)
             for node, gradient in enumerate(worked.gradients)
             if gradient is not None and sharp[node] is not None and _differentiable(worked.chart.graph, written, node)
         }
@@ -140,24 +141,39 @@ def _array_graph(worked: Worked, point: Mapping[str, Any]) -> _Written:
     return _Written(scalar, inputs, flat, sharp)
 
 
-def _proof(
-    worked: Worked, node: int, cells: list[int], adjoints: list[Any], sharp: list[Any], exact: Exact, largest: float,
-    bent: Set[int],
-) -> Proof:  # fmt: skip
+class _Referee(NamedTuple):
+    """What is known of the written graph.
+
+    Attributes:
+        exact: its values in a hundred digits.
+        adjoints: SymPy's derivative of the output for each of its nodes.
+        largest: the size of its largest value.
+        bent: nodes whose gradient passes through a kink.
+        moves: for each node whether an input lies behind it; SymPy is not asked of the zeros of a padding.
+    """
+
+    exact: Exact
+    adjoints: list[Any]
+    largest: float
+    bent: Set[int]
+    moves: bytearray
+
+
+def _proof(worked: Worked, node: int, cells: list[int], sharp: list[Any], referee: _Referee) -> Proof:
     """Return the verdict on one gradient: that of its worst number."""
+    exact, adjoints = referee.exact, referee.adjoints
     zero = exact.system.literal("0")
     values = worked.values[node]
     # An element of a branch that is not taken may have no value.
     at = [x if math.isfinite(x) else 0.0 for x in (values.ravel().tolist() if shape_of(values) else [float(values)])]
     dust = [exact.dust(x) for x in at]
     # What lies below the digits computed is zero.
-    truth = [
-        zero if x is None or abs(x) <= bar else x for x, bar in zip((adjoints[k] for k in cells), dust, strict=True)
-    ]
+    found = [adjoints[k] if referee.moves[k] else own for k, own in zip(cells, sharp, strict=True)]
+    truth = [zero if x is None or abs(x) <= bar else x for x, bar in zip(found, dust, strict=True)]
     rough = worked.gradients[node]
     numbers = rough.ravel().tolist() if shape_of(rough) else [float(rough)]
-    scales = [largest / (abs(x) or 1.0) for x in at]
-    behind = [cell in bent for cell in cells]
+    scales = [referee.largest / (abs(x) or 1.0) for x in at]
+    behind = [cell in referee.bent for cell in cells]
     words = [_word(*one) for one in zip(numbers, sharp, truth, dust, scales, behind, strict=True)]
     floats: Any = [to_float(x) for x in truth]
     if hasattr(rough, "shape"):

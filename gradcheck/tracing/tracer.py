@@ -134,9 +134,14 @@ def _stopped(subject: Subject, problem: DomainError, asked: Asked) -> Trace:
 
 
 def _selected(derivation: Derivation, asked: Asked) -> Derivation:
+    found = derivation
     if asked.focus is not None:
-        derivation = focused(derivation, asked.focus)
-    return derivation if asked.depth is None else shallow(derivation, asked.depth)
+        found = focused(found, asked.focus)
+    if asked.depth is not None:
+        found = shallow(found, asked.depth)
+    if found.steps or not derivation.steps:
+        return found if found.steps else derivation
+    raise UsageError(f"--focus {asked.focus}: no stage lies between it and the output", hint="choose another")
 
 
 def _paths(derivation: Derivation, worked: Worked, subject: Subject, name: str) -> Any:

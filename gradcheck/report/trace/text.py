@@ -301,6 +301,8 @@ class _Board:
         notes = []
         if AGREE in self.marks:
             notes.append("✓ SymPy's derivative says the same, in a hundred digits.")
+        if DISAGREE in self.marks:
+            notes.append("✗: SymPy's derivative says something else.")
         if KINK in self.marks:
             notes.append("kink: not differentiable here; a convention decides.")
         if any(part.step == HIDDEN for one in self.speller.quantities.values() for part in one.parts):
