@@ -105,7 +105,8 @@ def measure() -> list[Figure]:
     commands = {**light, "gradcheck expr, two engines": (two, 0)}
     figures += ratios(commands, "import click", click, FAST_ROUNDS, {"gradcheck expr, two engines": 1.6}, 1.35)
     commands = {"gradcheck expr": (default, 0), "gradcheck trace": ([script, *DERIVED], 0)}
-    figures += ratios(commands, "import click, numpy, sympy, rich", everything, SLOW_ROUNDS, {"gradcheck trace": 1.0}, 0.9)
+    bounds = {"gradcheck trace": 1.0}
+    figures += ratios(commands, "import click, numpy, sympy, rich", everything, SLOW_ROUNDS, bounds, 0.9)
     return figures
 
 
