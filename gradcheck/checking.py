@@ -229,7 +229,14 @@ class Job:
         Raises:
             DomainError: if the function or a slope is not defined there.
         """
-        place = self.place(point)
+        return self.graded(self.place(point))
+
+    def graded(self, place: Place) -> Check:
+        """Check the graph at a point that was evaluated.
+
+        Raises:
+            DomainError: if a slope is not defined there.
+        """
         # Loaded only now: a point outside the domain must not wait for the engines.
         from gradcheck.grading import Grading, Question
 

@@ -142,7 +142,7 @@ def _run(job: Job, traced: bool) -> tuple[Report, Trace | None]:
 
     located = job.located()
     report = job.run()
-    return report, trace_job(Job(job.graph.source, located[:1], {}, job.settings), Asked())
+    return report, trace_job(Job(job.graph.source, located[:1], {}, job.settings), Asked(), report)
 
 
 def derivation(found: Trace | None, width: int, plus_minus: str) -> list[Line]:

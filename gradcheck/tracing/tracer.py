@@ -18,6 +18,7 @@ from gradcheck.tracing.trace import Asked, Trace
 
 if TYPE_CHECKING:
     from gradcheck.networks.network import Network
+    from gradcheck.results import Report
     from gradcheck.tracing.records import Derivation
 
 
@@ -52,21 +53,20 @@ def trace(
     return result
 
 
-def trace_job(job: Job, asked: Asked) -> Trace:
+def trace_job(job: Job, asked: Asked, report: Report | None = None) -> Trace:
     """Derive the gradient of a job's expression at its first point; `problem` says what stopped it, if anything.
+
+    Args:
+        job: the expression and the point.
+        asked: what to show.
+        report: the comparison, if it has been made; None to make it.
 
     Raises:
         GradcheckError: for shapes that do not fit, a missing value, and things asked for that are not there.
     """
-    from gradcheck.results import Report
-
     point = job.located()[0]
     shapes = infer(job.graph, {name: shape_of(value) for name, value in point.items()})
     title = " ".join(job.graph.source.text.replace("\n", "; ").split())
-
-    def checked() -> Report:
-        seed = None if job.given else job.settings.seed
-        return Report([job.check(point)], job.columns, seed, job.settings.strict)
 
     try:
         place = job.place(point)
@@ -74,6 +74,13 @@ def trace_job(job: Job, asked: Asked) -> Trace:
         arrays = any(shapes) or bool(job.graph.params)
         return _stopped(Subject.at(title, job.graph, shapes, point, arrays, job.wrt), problem, asked)
     subject = Subject(title, job.graph, shapes, place.system, place.values, job.wrt)
+
+    def checked() -> Report:
+        from gradcheck.results import Report
+
+        seed = None if job.given else job.settings.seed
+        return report or Report([job.graded(place)], job.columns, seed, job.settings.strict)
+
     return _trace(subject, point, asked, checked)
 
 
