@@ -17,7 +17,8 @@ HIDDEN = 0
 """Number of no step: that of contributions from stages that are not shown."""
 
 INPUT, PARAMETER, BUFFER, DATA, CONSTANT = "input", "parameter", "buffer", "data", "constant"
-"""Kinds of leaves."""
+STAGE = "stage"
+"""Kinds of leaves; a STAGE is one that a selection shows as given."""
 
 
 class Symbol(NamedTuple):
@@ -82,7 +83,7 @@ class Leaf(NamedTuple):
 
     Attributes:
         name: its name; for a constant its text.
-        kind: INPUT, PARAMETER, BUFFER, DATA or CONSTANT.
+        kind: INPUT, PARAMETER, BUFFER, DATA, CONSTANT or STAGE.
         node: its node in the graph.
         value: its value.
         gradient: the gradient of the output; None for constants, data and where nothing flows.
@@ -206,6 +207,20 @@ class Derivation(NamedTuple):
         """Leaves and steps by name."""
         every: list[Leaf | Step] = [*self.leaves, *self.steps]
         return {one.name: one for one in every}
+
+    @property
+    def forks(self) -> dict[int, list[str]]:
+        """Names of the quantities with several contributions, by the step behind which their sum is complete."""
+        found: dict[int, list[str]] = {}
+        for name, one in self.quantities.items():
+            steps = [part.step for part in one.parts if part.step != HIDDEN]
+            if len(one.parts) > 1 and steps:
+                found.setdefault(min(steps), []).append(name)
+        return found
+
+    def layer(self, step: Step) -> Block | None:
+        """Return the layer that a step belongs to."""
+        return next((one for one in self.blocks if one.name == step.block), None)
 
 
 def stage_names(derivation: Derivation) -> dict[int, str]:

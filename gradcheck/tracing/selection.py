@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 
 from gradcheck.errors import UsageError, did_you_mean
-from gradcheck.tracing.records import CONSTANT, HIDDEN, Derivation, Leaf, Part, Step
+from gradcheck.tracing.records import CONSTANT, HIDDEN, STAGE, Derivation, Leaf, Part, Step
 
 
 def focused(derivation: Derivation, name: str) -> Derivation:
@@ -73,9 +73,7 @@ def _part(derivation: Derivation, kept: list[Step], reached: set[str] | None) ->
     for name in used:
         one = known[name]
         leaf = (
-            one
-            if isinstance(one, Leaf)
-            else Leaf(name, "stage", one.node, one.value, one.gradient, one.parts, one.proof)
+            one if isinstance(one, Leaf) else Leaf(name, STAGE, one.node, one.value, one.gradient, one.parts, one.proof)
         )
         if reached is not None and name not in reached:
             leaf = leaf._replace(gradient=None, parts=(), proof=None)

@@ -75,7 +75,6 @@ class Equations(Speller):
         self.layers = {block.name for block in derivation.blocks}
         for name in self.quantities:
             self.names[name] = self._named(visible(name))
-        self.shown = {step.number for step in derivation.steps}
 
     def _named(self, name: str) -> str:
         text = symbol(name)
@@ -209,15 +208,6 @@ class Equations(Speller):
         if one.name in self.inputs and not shape_of(one.gradient):
             return [*stages[:-1], f"{ANSWER}{stages[-1]}{END}"]
         return stages
-
-    def forks(self) -> dict[int, list[str]]:
-        """Return after which step each sum of several contributions is complete."""
-        found: dict[int, list[str]] = {}
-        for name, one in self.quantities.items():
-            steps = [part.step for part in one.parts if part.step in self.shown]
-            if len(one.parts) > 1 and steps:
-                found.setdefault(min(steps), []).append(name)
-        return found
 
     def written(self, graph: Graph) -> list[Equation]:
         """Return an expression of the user's as it was written: its stages, then the output."""

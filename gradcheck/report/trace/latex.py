@@ -132,7 +132,7 @@ class _Sheet:
 
     def heading(self, step: Step) -> str:
         """Return the line that opens a layer."""
-        block = next((one for one in self.derivation.blocks if one.name == step.block), None)
+        block = self.derivation.layer(step)
         if block is None:
             return ""
         kind = rf" {{\normalfont\small {prose(block.kind)}}}" if block.kind else ""
@@ -146,7 +146,7 @@ class _Sheet:
             return []
         seed = self.equations.gradient_name(d.output)
         result = [r"\section*{Backward}", f"From the output back, beginning with $\\displaystyle {seed} = 1$."]
-        forks, block = self.equations.forks(), None
+        forks, block = d.forks, None
         waiting: list[list[Item]] = []
         for step in steps:
             if step.block != block:

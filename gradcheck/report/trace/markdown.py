@@ -165,7 +165,7 @@ class _Page:
 
     def heading(self, step: Step) -> str:
         """Return the line that opens a layer."""
-        block = next((one for one in self.derivation.blocks if one.name == step.block), None)
+        block = self.derivation.layer(step)
         if block is None:
             return ""
         return f"### {code(block.name)} {phrase(block.kind)}".rstrip()
@@ -178,7 +178,7 @@ class _Page:
             return []
         seed = Equation(self.equations.gradient_name(d.output), ("1",))
         result = ["## Backward", "From the output back, beginning with", *self.blocks([seed])]
-        forks, block = self.equations.forks(), None
+        forks, block = d.forks, None
         for step in steps:
             if step.block != block:
                 block = step.block

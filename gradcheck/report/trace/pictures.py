@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradcheck.draw.circuit import Circuit
 from gradcheck.draw.dot import dot
 from gradcheck.draw.mermaid import mermaid
 from gradcheck.draw.svg import svg
@@ -10,19 +11,22 @@ from gradcheck.report.trace.picture import DRAWN, circuit_of
 from gradcheck.tracing.trace import Trace
 
 
+def _circuit(trace: Trace) -> Circuit:
+    return circuit_of(trace.derivation, min(trace.digits, DRAWN))
+
+
 def svg_text(trace: Trace) -> str:
     """Return an SVG picture."""
-    d = trace.derivation
-    title = visible(d.title)
+    title = visible(trace.derivation.title)
     description = f"computation graph of {title}: values above the wires, gradients below"
-    return svg(circuit_of(d, min(trace.digits, DRAWN)), title, description)
+    return svg(_circuit(trace), title, description)
 
 
 def dot_text(trace: Trace) -> str:
     """Return the circuit for Graphviz."""
-    return dot(circuit_of(trace.derivation, min(trace.digits, DRAWN)), trace.derivation.title)
+    return dot(_circuit(trace), trace.derivation.title)
 
 
 def mermaid_text(trace: Trace) -> str:
     """Return the circuit for mermaid."""
-    return mermaid(circuit_of(trace.derivation, min(trace.digits, DRAWN)))
+    return mermaid(_circuit(trace))

@@ -146,7 +146,7 @@ class _Board:
 
     def heading(self, step: Step) -> list[Line]:
         """Return the line that opens a layer."""
-        block = next((one for one in self.derivation.blocks if one.name == step.block), None)
+        block = self.derivation.layer(step)
         if block is None:
             return []
         return [trimmed([(f"  {visible(block.name)}", "head"), (f"  {block.kind}", "dim")])]
@@ -195,7 +195,7 @@ class _Board:
         seed = self.speller.gradient_name(d.output)
         result: list[Line] = [[("Backward", "head"), (f", from {seed} = 1", "")]]
         block = None
-        last = self.last_parts()
+        last = d.forks
         for step in reversed(d.steps):
             if not step.flows:
                 continue
@@ -212,14 +212,6 @@ class _Board:
         if len(result) == 1:
             result.append([("  nothing flows back to what is asked for", "dim")])
         return [*result, *self.legend()]
-
-    def last_parts(self) -> dict[int, list[str]]:
-        """Return after which step each fork's sum is complete."""
-        found: dict[int, list[str]] = {}
-        for name, one in self.derivation.quantities.items():
-            if len(one.parts) > 1:
-                found.setdefault(min(part.step for part in one.parts if part.step), []).append(name)
-        return found
 
     def flow(self, step: Step, flow: Flow) -> list[Line]:
         """Return what goes back to one operand."""
