@@ -15,6 +15,7 @@ from support import ANSI, FORBIDDEN, Ran, run
 
 from gradcheck.commands.trace import FORMATS, trace
 from gradcheck.errors import display_width
+from gradcheck.report.trace import formats
 
 ROOT = pathlib.Path(__file__).parent.parent
 SPECS = ROOT / "specs"
@@ -493,3 +494,18 @@ def test_expr_with_several_points_and_a_trace() -> None:
     assert ran.status == 0
     assert ran.out.count("Forward") == 1
     assert "= 2   at x = 1, y = 2" in ran.out
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    done = run("trace", "x*y", "--at", "x=1,y=2", "-o", f"json:{tmp_path}/t.json")
+    assert done.status == 2
+    assert "No space left on device" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_knows_every_format() -> None:
+    assert set(FORMATS) == {"text", *formats.FORMATS}
