@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from gradcheck import __version__
+from gradcheck.commands.command import Command, NoArgumentsError
 
 EXIT_CRASH = 3
 EXIT_INTERRUPTED = 130
@@ -25,7 +26,7 @@ COMMANDS = {
 """Command → its module in `gradcheck.commands`."""
 
 
-class _Group(click.Group):
+class _Group(Command, click.Group):
     """A group that loads a command when it is asked for, and suggests the one that was meant."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -52,7 +53,11 @@ class _Group(click.Group):
             raise click.UsageError(message, ctx) from error
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Group,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, "-V", "--version", prog_name="gradcheck")
 def commands() -> None:
     """Tell whether a gradient is right, and if not, where and why."""
@@ -64,6 +69,9 @@ def main() -> None:
 
     try:
         commands.main(standalone_mode=False)
+    except NoArgumentsError as error:
+        _complain(error.format_message())
+        _leave(error.exit_code)
     except click.ClickException as error:
         _complain(_usage(error))
         _leave(error.exit_code)

@@ -198,5 +198,5 @@ class Exact:
 
     def dust(self, at: float) -> Any:
         """Return the rounding that a gradient with respect to an input of size `at` may carry."""
-        used = self.fine if self.system is self.fine.system else self.coarse
+        used = self._fine if self._fine is not None and self.system is self._fine.system else self.coarse
         return used.dust * 10**20 / (abs(self.system.constant(repr(at))) if at else 1)

@@ -8,6 +8,7 @@ import json
 import pathlib
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -70,6 +71,24 @@ def cases(name: str) -> list[dict[str, Any]]:
     """Read a data file of one JSON object a line."""
     lines = (HERE / "cases" / name).read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line]
+
+
+def lines_run(work: Callable[[], object]) -> int:
+    """Return how many lines of Python a call runs: the cost of a loop that no clock measures."""
+    count = 0
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
 
 
 def leaves(value: Any) -> list[Any]:

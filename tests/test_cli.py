@@ -267,3 +267,10 @@ def test_a_reader_that_leaves_early_is_no_crash() -> None:
     assert "Traceback" not in said
     assert "Exception ignored" not in said
     assert "this is a bug" not in said
+
+
+@pytest.mark.parametrize("arguments", [[], ["expr"], ["trace"], ["verify"]], ids=lambda a: " ".join(a) or "alone")
+def test_without_arguments_the_help_is_shown_and_nothing_was_checked(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.err == run(*arguments, "--help").out
+    assert (done.status, done.out) == (2, "")

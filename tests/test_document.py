@@ -471,6 +471,12 @@ def test_depth_bombs(mark: str, pure: bool) -> None:
     assert peak < 20_000_000
 
 
+@PARSERS
+def test_a_depth_bomb_behind_a_spec(pure: bool) -> None:
+    found = complaints("a: 1\n---\nb: " + "[" * 5000, pure)
+    assert [(place, message) for place, message, _ in found] == [("3:67", "more than 64 levels of lists and maps")]
+
+
 def test_depth_through_aliases() -> None:
     half = "[" * 40 + "]" * 40
     assert complaints(f"a: &x {half}\nb: *x") == []

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcheck
+from gradcheck import exact
 from gradcheck.errors import DomainError
 
 RUNS = settings(max_examples=120, deadline=None, derandomize=True)
@@ -145,3 +146,15 @@ def test_a_long_chain() -> None:
     text = "+".join(["x*y"] * 3000)
     report = gradcheck.check(text, at={"x": 2.0, "y": 3.0})
     assert [g.backprop for g in report.checks[0].gradients] == [9000.0, 6000.0]
+
+
+def test_a_smooth_place_needs_no_fine_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pass in 420 digits costs more than all else together."""
+    asked: list[int] = []
+    known = exact.number_system
+    monkeypatch.setattr(exact, "number_system", lambda simple, digits: asked.append(digits) or known(simple, digits))
+    gradcheck.check("sin(x*y) + y^2", at={"x": 0.5, "y": 1.5})
+    assert asked
+    assert max(asked) < 420
+    gradcheck.check("abs(x)", at={"x": 0})
+    assert max(asked) >= 420

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from gradcheck.commands.command import ExpressionCommand
 from gradcheck.commands.output import finish, names, target
 
 if TYPE_CHECKING:
@@ -23,40 +23,7 @@ MAX_INPUT = 64_000_000
 """Characters of an expression on standard input."""
 
 
-class ExpressionCommand(click.Command):
-    """A command whose argument may begin with a minus sign, as in -x^2."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments, with an expression that begins with a minus sign put where no option is looked for."""
-        known = {name for param in self.params for name in param.opts}
-        mended: list[str] = []
-        takes_value = {name for p in self.params if isinstance(p, click.Option) and not p.is_flag for name in p.opts}
-        expression: str | None = None
-        while args:
-            word = args.pop(0)
-            if word == "--":
-                mended += ["--", *args]
-                break
-            name = word.partition("=")[0] if word.startswith("--") else word
-            if name in takes_value and name == word and args:
-                mended += [word, args.pop(0)]
-            elif word.startswith("-") and word != "-" and expression is None and not _is_option(word, known):
-                expression = word
-            else:
-                mended.append(word)
-        if expression is not None:
-            mended += ["--", expression]
-        return super().parse_args(ctx, mended)
-
-
-def _is_option(word: str, known: set[str]) -> bool:
-    """Whether a word that starts with a minus sign is (or was meant to be) an option."""
-    if word.startswith("--"):
-        return re.match(r"--[a-z][a-z-]+(=|$)", word) is not None
-    return word in known or re.match(r"-o(table|json)", word) is not None
-
-
-@click.command(cls=ExpressionCommand, no_args_is_help=True, short_help="Check the gradient of an expression.")
+@click.command(cls=ExpressionCommand, short_help="Check the gradient of an expression.")
 @click.argument("expression")
 @click.option(
     "--at",

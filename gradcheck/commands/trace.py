@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from gradcheck.commands.expr import ExpressionCommand, standard_input
+from gradcheck.commands.command import ExpressionCommand
+from gradcheck.commands.expr import standard_input
 from gradcheck.commands.output import deliver, names, target
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ FORMATS = ("text", "markdown", "latex", "html", "svg", "mermaid", "dot", "json",
 SPEC_SUFFIXES = (".yaml", ".yml")
 
 
-@click.command(cls=ExpressionCommand, no_args_is_help=True, short_help="Derive a gradient step by step.")
+@click.command(cls=ExpressionCommand, short_help="Derive a gradient step by step.")
 @click.argument("target", metavar="EXPRESSION|SPEC")
 @click.option(
     "--at",

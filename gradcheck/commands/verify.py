@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gradcheck.commands.command import Command
 from gradcheck.commands.output import finish, names, target
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ PATIENCE = 1.0
 """Seconds after which a person who watches is told what is going on."""
 
 
-@click.command(no_args_is_help=True, short_help="Check the networks in YAML specs.")
+@click.command(cls=Command, short_help="Check the networks in YAML specs.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @click.option("-k", "pattern", metavar="PATTERN", help="Only specs whose name or file::name contains or fits this.")
 @click.option("--wrt", metavar="fc1.*,x", help="Check only these tensors; * and ? stand for anything.")

@@ -13,7 +13,7 @@ from typing import Any
 
 from gradcheck.errors import GradcheckError, Source, SpecError
 from gradcheck.networks.tree import List, Map, Node, Scalar, oversized
-from gradcheck.networks.yaml_syntax import syntax_error
+from gradcheck.networks.yaml_syntax import depth_exceeded, syntax_error
 
 MAX_BYTES = 16_000_000
 MAX_NODES = 2_000_000
@@ -99,18 +99,32 @@ def documents(source: Source, pure: bool = False) -> tuple[list[Node], list[Grad
     if match:
         return [], [_forbidden(source, match)]
     loader: Any = yaml.SafeLoader if pure else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    builder = _Builder(source, shift)
-    try:
-        builder.run(yaml.parse(text[shift:], Loader=loader))
-    except _StopError:
-        pass
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
+    builder, error = _read(source, shift, len(text), loader)
+    if error is not None and (deep := depth_exceeded(error)) is not None:
+        # libyaml 0.2.6 gives up at a thousand levels, some of which it has not told of yet: what is
+        # before that place is read once more, and the sixty-fifth level found in it.
+        builder, error = _read(source, shift, shift + deep, loader)
+    if error is not None:
         problem = syntax_error(source, error, shift, builder.bracket())
         if problem.message not in [p.message for p in builder.problems[-1:]]:
             builder.problems.append(problem)
     if not builder.roots and not builder.problems:
         builder.problems.append(SpecError("there is no spec in this file", source, (0, 1)))
     return builder.roots, builder.problems
+
+
+def _read(source: Source, shift: int, end: int, loader: Any) -> tuple[_Builder, Exception | None]:
+    """Build trees of the text up to `end`; return them, and what the YAML parser itself refused."""
+    import yaml
+
+    builder = _Builder(source, shift)
+    try:
+        builder.run(yaml.parse(source.text[shift:end], Loader=loader))
+    except _StopError:
+        pass
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        return builder, error
+    return builder, None
 
 
 def _forbidden(source: Source, match: re.Match[str]) -> SpecError:

@@ -47,6 +47,12 @@ def syntax_error(source: Source, error: Exception, shift: int = 0, bracket: int 
     return SpecError("this is not valid YAML" + (f": {problem[0]}" if problem else ""), source, (here, here + 1))
 
 
+def depth_exceeded(error: Exception) -> int | None:
+    """Return the place at which a YAML parser has met more open lists and maps than it will hold, if that is it."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    return mark.index if mark and "nesting depth" in str(getattr(error, "problem", "")) else None
+
+
 def _index(source: Source, mark: Any, shift: int) -> int | None:
     return None if mark is None else min(max(mark.index + shift, 0), len(source.text))
 

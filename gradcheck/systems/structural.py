@@ -150,10 +150,15 @@ def unlookup(g: Array, x: Array, i: Array) -> Array:
     return result
 
 
+def reshape(x: Array, shape: tuple[int, ...]) -> Array:
+    """Return the same elements in another shape; numpy 2.0 has another name for the argument."""
+    return np.reshape(x, shape)
+
+
 MOVES: dict[str, Function] = {
     "transpose": np.transpose,
     "mT": lambda x: np.swapaxes(x, -1, -2),
-    "reshape": np.reshape,
+    "reshape": reshape,
     "getitem": lambda x, index: np.asanyarray(x)[index],
     "concat": lambda x, y, axis=0: np.concatenate([x, y], axis),
     "windows": windows,
