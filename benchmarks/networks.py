@@ -37,12 +37,12 @@ from typing import Any
 import numpy as np
 from figures import Figure, interleaved, median_ratio, progress, show
 
-from gradcheck.arrays import FloatPoint
-from gradcheck.compare import DISAGREE, SEVERITY
+from gradcheck.checking.arrays import FloatPoint
+from gradcheck.checking.gate_by_gate import examine
+from gradcheck.checking.judge import DISAGREE, SEVERITY
 from gradcheck.errors import Source
-from gradcheck.gatewise import examine
+from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
-from gradcheck.shapes import infer
 
 BATCH = 32
 SMALL, WIDE, DEEP = (64, 64, 10), (784, 128, 10), (64, 64, 64, 64, 10)

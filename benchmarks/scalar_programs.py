@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.engines.backprop import backprop
 from gradcheck.errors import Source
-from gradcheck.graph import Graph, evaluate
-from gradcheck.systems.floats import FLOATS
+from gradcheck.graph.evaluation import evaluate
+from gradcheck.graph.graph import Graph
 
 INPUTS = {
     "chain": (0.5, 1 - 1e-7, 1e-7),

@@ -47,10 +47,10 @@ def network() -> tuple[str, dict[str, float]]:
 
 def engine_run(text: str, point: dict[str, float]) -> tuple[float, int]:
     """Return the seconds of the symbolic engine at the point, and the gates of the graph."""
-    from gradcheck import forward
+    from gradcheck.checking import forward
+    from gradcheck.checking.exact import Exact
     from gradcheck.engines import symbolic
     from gradcheck.errors import Source
-    from gradcheck.exact import Exact
     from gradcheck.language.parser import parse
 
     graph = parse(Source(text), point)

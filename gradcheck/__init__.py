@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcheck.checking import Settings, check
+    from gradcheck.checking.expressions import Settings, check
+    from gradcheck.checking.results import Check, Gradient, Report
+    from gradcheck.checking.verdicts import SpecResult, TensorResult, Verification
+    from gradcheck.checking.verifying import verify
+    from gradcheck.deriving.trace import Trace
+    from gradcheck.deriving.tracer import trace
     from gradcheck.errors import GradcheckError
-    from gradcheck.results import Check, Gradient, Report
-    from gradcheck.tracing.trace import Trace
-    from gradcheck.tracing.tracer import trace
-    from gradcheck.verdicts import SpecResult, TensorResult, Verification
-    from gradcheck.verifying import verify
 
 __version__ = "0.1.0"
 
@@ -26,18 +26,18 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "check": "gradcheck.checking",
-    "Settings": "gradcheck.checking",
+    "check": "gradcheck.checking.expressions",
+    "Settings": "gradcheck.checking.expressions",
     "GradcheckError": "gradcheck.errors",
-    "Check": "gradcheck.results",
-    "Gradient": "gradcheck.results",
-    "Report": "gradcheck.results",
-    "SpecResult": "gradcheck.verdicts",
-    "TensorResult": "gradcheck.verdicts",
-    "Verification": "gradcheck.verdicts",
-    "Trace": "gradcheck.tracing.trace",
-    "trace": "gradcheck.tracing.tracer",
-    "verify": "gradcheck.verifying",
+    "Check": "gradcheck.checking.results",
+    "Gradient": "gradcheck.checking.results",
+    "Report": "gradcheck.checking.results",
+    "SpecResult": "gradcheck.checking.verdicts",
+    "TensorResult": "gradcheck.checking.verdicts",
+    "Verification": "gradcheck.checking.verdicts",
+    "Trace": "gradcheck.deriving.trace",
+    "trace": "gradcheck.deriving.tracer",
+    "verify": "gradcheck.checking.verifying",
 }
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from gradcheck.arithmetic import loops
+from gradcheck.arithmetic.system import Rule, System
 from gradcheck.ops import OPS
-from gradcheck.systems import loops
-from gradcheck.systems.system import Rule, System
 
 MUTATIONS = {
     "sign": "-({})",

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck import forward
-from gradcheck.arrays import FloatPoint
+from gradcheck.arithmetic.system import System
+from gradcheck.checking import forward
+from gradcheck.checking.arrays import FloatPoint
+from gradcheck.deriving.derive import Subject, Worked, derive, work_out
+from gradcheck.deriving.records import Derivation
 from gradcheck.errors import Source
+from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 from gradcheck.networks.loading import load
 from gradcheck.networks.network import Network
-from gradcheck.shapes import infer
-from gradcheck.systems.system import System
-from gradcheck.tracing.derive import Subject, Worked, derive, work_out
-from gradcheck.tracing.records import Derivation
 
 
 def worked_out(text: str, at: dict[str, Any], expand: bool = False) -> tuple[Derivation, Worked, System]:

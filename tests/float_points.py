@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.arrays import FloatPoint
-from gradcheck.compare import SEVERITY
+from gradcheck.checking.arrays import FloatPoint
+from gradcheck.checking.gate_by_gate import Examined, TensorCheck, examine
+from gradcheck.checking.judge import SEVERITY
 from gradcheck.errors import Source
-from gradcheck.gatewise import Examined, TensorCheck, examine
+from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
-from gradcheck.shapes import infer
 
 
 def point_of(text: str, at: Mapping[str, Any]) -> FloatPoint:

@@ -12,8 +12,9 @@ from breaking import rules_replaced
 from float_points import check, counted, examined, mlp, parameters, point_of, words
 from support import cases
 
-from gradcheck.arrays import FloatPoint
-from gradcheck.closely import Closely
+from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
+from gradcheck.checking.arrays import FloatPoint
+from gradcheck.checking.closely import Closely
 from gradcheck.engines import copies, end_to_end
 from gradcheck.engines.definitions import others
 from gradcheck.engines.directions import Along, Line, _trusted, random_direction, scale_of
@@ -23,7 +24,6 @@ from gradcheck.engines.local_differences import needed
 from gradcheck.engines.rounding import inside
 from gradcheck.errors import Source
 from gradcheck.networks.loading import load
-from gradcheck.systems.arrays import FLOAT_ARRAYS
 
 EPS = 2.0**-52
 

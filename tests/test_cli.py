@@ -182,7 +182,7 @@ def test_a_crash_is_called_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Any) -> Any:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("gradcheck.checking.Job.run", broken)
+    monkeypatch.setattr("gradcheck.checking.expressions.Job.run", broken)
     done = run(*POINT)
     assert (done.status, done.out) == (3, "")
     assert "this is a bug" in done.err

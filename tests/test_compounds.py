@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from breaking import MUTATIONS, mutated, replaced, rules_replaced
 
-from gradcheck import forward
+from gradcheck.checking import forward
+from gradcheck.deriving.chart import Chart, original, shortened
+from gradcheck.deriving.derive import Subject, Worked, derive, work_out
+from gradcheck.deriving.proofs import prove
 from gradcheck.errors import Source
-from gradcheck.graph import Graph
+from gradcheck.graph.graph import Graph
+from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 from gradcheck.networks.loading import load
 from gradcheck.ops import COMPOUNDS, FUNCTIONS, OPS, compounds
-from gradcheck.shapes import infer
-from gradcheck.tracing.chart import Chart, original, shortened
-from gradcheck.tracing.derive import Subject, Worked, derive, work_out
-from gradcheck.tracing.proofs import prove
 
 WHERE = {"kernel": (2, 2), "stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "edge": "zero"}
 

@@ -13,17 +13,17 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from gradcheck.draw import layout, sweeps, terminal
-from gradcheck.draw.canvas import EAST, NORTH, SOUTH, WEST, Canvas
-from gradcheck.draw.circuit import CONSTANT, GATE, INPUT, SHORTCUT, Box, Circuit, Cluster, Wire
-from gradcheck.draw.dot import dot
-from gradcheck.draw.layout import arrange, incoming, outgoing
-from gradcheck.draw.mermaid import mermaid
-from gradcheck.draw.pixels import NUMBER, SLACK, Picture, mono, sans, spelled
-from gradcheck.draw.svg import svg, svg_fragment
-from gradcheck.draw.sweeps import Size
-from gradcheck.draw.terminal import MOST_GATES, circuit_lines
-from gradcheck.draw.tracks import Net, tracks
+from gradcheck.drawing import layout, sweeps, terminal
+from gradcheck.drawing.canvas import EAST, NORTH, SOUTH, WEST, Canvas
+from gradcheck.drawing.circuit import CONSTANT, GATE, INPUT, SHORTCUT, Box, Circuit, Cluster, Wire
+from gradcheck.drawing.dot import dot
+from gradcheck.drawing.layout import arrange, incoming, outgoing
+from gradcheck.drawing.mermaid import mermaid
+from gradcheck.drawing.pixels import NUMBER, SLACK, Picture, mono, sans, spelled
+from gradcheck.drawing.svg import svg, svg_fragment
+from gradcheck.drawing.sweeps import Size
+from gradcheck.drawing.terminal import MOST_GATES, circuit_lines
+from gradcheck.drawing.tracks import Net, tracks
 from gradcheck.errors import display_width
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcheck
-from gradcheck import exact
+from gradcheck.checking import exact
 from gradcheck.errors import DomainError
 
 RUNS = settings(max_examples=120, deadline=None, derandomize=True)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import FORBIDDEN, cases, run
 
+from gradcheck.checking.values import parse_points
 from gradcheck.errors import SHOWN, GradcheckError, Source, SpecError, SpecErrors, visible
 from gradcheck.language.parser import parse
-from gradcheck.language.values import parse_points
 
 ROWS = cases("errors.jsonl")
 HEAD = re.compile(r"(?:(?P<place>.*?:\d+:\d+): )?error: (?P<message>.*)")

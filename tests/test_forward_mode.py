@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from derivations import ARRAYS, SCALARS, worked_out
 
-from gradcheck.graph import evaluate
-from gradcheck.tracing import forward_mode as module
-from gradcheck.tracing.forward_mode import Operations, forward_mode
+from gradcheck.deriving import forward_mode as module
+from gradcheck.deriving.forward_mode import Operations, forward_mode
+from gradcheck.graph.evaluation import evaluate
 
 
 @pytest.mark.parametrize("expand", [False, True])

@@ -13,16 +13,16 @@ from breaking import MUTATIONS, mutated, replaced, rules_replaced
 from float_points import check, counted, culprits, examined, mlp, parameters, point_of, words
 from support import cases
 
-from gradcheck import lines
-from gradcheck.arrays import FloatPoint
-from gradcheck.compare import SEVERITY
-from gradcheck.compare_arrays import Arrays, judge_arrays
+from gradcheck.checking import end_to_end as lines
+from gradcheck.checking.arrays import FloatPoint
+from gradcheck.checking.gate_by_gate import _onward, examine
+from gradcheck.checking.judge import SEVERITY
+from gradcheck.checking.judge_arrays import Arrays, judge
+from gradcheck.checking.points import read, resolve
 from gradcheck.engines.flows import Flow
 from gradcheck.errors import DomainError, Source
-from gradcheck.gatewise import _onward, examine
 from gradcheck.networks.loading import load
 from gradcheck.ops import OPS
-from gradcheck.points import read, resolve
 
 ROWS = cases("array_ops.jsonl")
 IDS = [f"{row['expr']} at {row['at']}" for row in ROWS]
@@ -351,8 +351,8 @@ JUDGED = [
 def test_one_number_is_judged(number: tuple[float, ...], word: str) -> None:
     graded, *parts = (np.array([part]) for part in number)
     beside = [np.append(part, default) for part, default in zip(parts, (1.0, 1e-12, 1.0, 0.0, 0.0), strict=True)]
-    assert SEVERITY[judge_arrays(graded, Arrays(*parts))[0]] == word
-    assert [SEVERITY[k] for k in judge_arrays(np.append(graded, 1.0), Arrays(*beside))] == [word, "agree"]
+    assert SEVERITY[judge(graded, Arrays(*parts))[0]] == word
+    assert [SEVERITY[k] for k in judge(np.append(graded, 1.0), Arrays(*beside))] == [word, "agree"]
 
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-30, 1e-5, 1e5, 1e30, 1e150])

@@ -12,7 +12,7 @@ from float_points import counted, examined, words
 from support import cases
 
 import gradcheck
-from gradcheck.compare import SEVERITY
+from gradcheck.checking.judge import SEVERITY
 from gradcheck.errors import DomainError, GradcheckError
 
 UNARY = [

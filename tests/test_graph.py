@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.engines.backprop import backprop
 from gradcheck.errors import Source
-from gradcheck.graph import Graph, evaluate
-from gradcheck.systems.floats import FLOATS
+from gradcheck.graph.evaluation import evaluate
+from gradcheck.graph.graph import Graph
 
 
 def test_a_linked_graph_is_evaluated_and_differentiated() -> None:

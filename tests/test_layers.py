@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import cases
 
-from gradcheck.arrays import FloatPoint
+from gradcheck.checking.arrays import FloatPoint
 from gradcheck.errors import Source
 from gradcheck.networks.layer import INFERRED, REQUIRED, Argument
 from gradcheck.networks.loading import load

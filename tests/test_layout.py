@@ -10,7 +10,7 @@ from support import ANSI, Stream, cases, run
 
 import gradcheck
 from gradcheck.errors import display_width
-from gradcheck.report import layout, writers
+from gradcheck.writing import layout, writers
 
 EXPRESSIONS: list[tuple[str, Any]] = [
     ("(x+y)*z", {"x": -2, "y": 5, "z": -4}),

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 import gradcheck
-from gradcheck import compare, exact, grading
-from gradcheck.compare import Answer
+from gradcheck.arithmetic import arrays, loops, structural
+from gradcheck.arithmetic.floats import FLOATS
+from gradcheck.arithmetic.symbols import SYMBOLS
+from gradcheck.checking import exact, judge
+from gradcheck.checking import number_by_number as grading
+from gradcheck.checking.judge import Answer
 from gradcheck.engines import finite_difference, symbolic
 from gradcheck.ops import OPS
-from gradcheck.systems import arrays, loops, structural
-from gradcheck.systems.floats import FLOATS
-from gradcheck.systems.symbols import SYMBOLS
 
 FORKED = ("x*y + x*z", {"x": 2.0, "y": 3.0, "z": 5.0})
 BROADCAST = ("sum(w*(x + y))", {"x": [[1.0, 2.0], [3.0, 4.0]], "y": [0.5, -1.5], "w": [[1.0, 3.0], [0.5, 2.0]]})
@@ -112,7 +113,7 @@ def test_backprop_starts_from_another_seed(seed: float, monkeypatch: pytest.Monk
         return plain(graph, system, values, one * system.literal(str(seed)))
 
     monkeypatch.setattr(exact, "backprop", other)
-    monkeypatch.setattr("gradcheck.scalars.backprop", other)
+    monkeypatch.setattr("gradcheck.checking.scalars.backprop", other)
     assert verdict("x^2", {"x": 3.0}) == "disagree"
 
 
@@ -171,14 +172,14 @@ def test_comparison_lets_everything_pass(monkeypatch: pytest.MonkeyPatch) -> Non
     """This is what keeps a wrong claim out; without it the claim would get through."""
     claims = {"x": "2*x + 0.001"}
     assert verdict("x^2", {"x": 3.0}, claims=claims) == "disagree"
-    monkeypatch.setattr(compare, "_meet", lambda a, b: True)
-    monkeypatch.setattr(compare, "KEPT", 1.0)
-    monkeypatch.setattr(compare, "NARROW", 1.0)
+    monkeypatch.setattr(judge, "_meet", lambda a, b: True)
+    monkeypatch.setattr(judge, "KEPT", 1.0)
+    monkeypatch.setattr(judge, "NARROW", 1.0)
     assert verdict("x^2", {"x": 3.0}, claims=claims) == "agree"
 
 
 def test_comparison_lets_nothing_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare, "_meet", lambda a, b: False)
+    monkeypatch.setattr(judge, "_meet", lambda a, b: False)
     assert verdict("x^2", {"x": 3.0}) == "disagree"
 
 

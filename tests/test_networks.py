@@ -16,7 +16,7 @@ import pytest
 import yaml
 from support import lines_run, run
 
-from gradcheck.arrays import FloatPoint
+from gradcheck.checking.arrays import FloatPoint
 from gradcheck.errors import Source
 from gradcheck.networks.loading import load
 from gradcheck.networks.network import Network

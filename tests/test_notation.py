@@ -20,8 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
+from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.errors import Source
-from gradcheck.graph import Graph, evaluate
+from gradcheck.graph.evaluation import evaluate
+from gradcheck.graph.graph import Graph
 from gradcheck.language.parser import parse
 from gradcheck.notation import javascript, latex, python
 from gradcheck.notation.board import BOARD
@@ -31,8 +34,6 @@ from gradcheck.notation.printer import Notation, Piece, trimmed, write
 from gradcheck.ops import COMPOUNDS, OPS, OWN
 from gradcheck.ops.op import Op
 from gradcheck.ops.own import register
-from gradcheck.systems.arrays import FLOAT_ARRAYS
-from gradcheck.systems.floats import FLOATS
 
 EVERY = [*OPS, *COMPOUNDS]
 

@@ -11,8 +11,8 @@ from breaking import MUTATIONS, mutated, replaced, rules_replaced
 from support import cases
 
 import gradcheck
+from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.ops import OPS
-from gradcheck.systems.floats import FLOATS
 
 ELEMENTWISE = [name for name, op in OPS.items() if op.elementwise and (op.partials or op.vjp)]
 WEIGHT = 1.7

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gradcheck.arithmetic.floats import FLOATS
+from gradcheck.checking.values import parse_points
 from gradcheck.errors import GradcheckError, Source
-from gradcheck.graph import CONSTANT, Graph, evaluate
+from gradcheck.graph.evaluation import evaluate
+from gradcheck.graph.graph import CONSTANT, Graph
 from gradcheck.language.parser import parse
-from gradcheck.language.values import parse_points
-from gradcheck.systems.floats import FLOATS
 
 RUNS = settings(max_examples=250, deadline=None, derandomize=True)
 VALUES = {"x": 1.25, "y": -0.5, "z": 3.0, "w0": 0.75}

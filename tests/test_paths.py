@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from derivations import ARRAYS, SCALARS, worked_out
 
-from gradcheck.tracing.paths import MOST_PATHS, Paths, paths_to
+from gradcheck.deriving.paths import MOST_PATHS, Paths, paths_to
 
 
 def paths(text: str, at: dict[str, Any], name: str, expand: bool = False) -> Paths:

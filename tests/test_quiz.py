@@ -14,15 +14,15 @@ from support import ANSI, FORBIDDEN, Stream, run
 from trace_examples import SPECS, hostile_trace
 
 from gradcheck import cli
+from gradcheck.checking.judge import answered
 from gradcheck.commands import quiz as command
-from gradcheck.compare import answered
+from gradcheck.deriving.quiz import RIGHT, SO_FAR, WRONG, Grade, Question, grade, questions
+from gradcheck.deriving.quiz_answers import LONGEST, Reader, can_be_typed
+from gradcheck.deriving.records import Derivation
+from gradcheck.deriving.selection import focused, shallow
 from gradcheck.errors import GradcheckError, LanguageError, PointError, SizeError, UsageError, display_width
 from gradcheck.notation.plain import PLAIN
-from gradcheck.report.trace.spelling import Speller, inline
-from gradcheck.tracing.quiz import RIGHT, SO_FAR, WRONG, Grade, Question, grade, questions
-from gradcheck.tracing.quiz_answers import LONGEST, Reader, can_be_typed
-from gradcheck.tracing.records import Derivation
-from gradcheck.tracing.selection import focused, shallow
+from gradcheck.writing.trace.spelling import Speller, inline
 
 CIRCUIT = ("(x+y)*z", "x=-2,y=5,z=-4")
 NEURON = ("1/(1+exp(-(w0*x0+w1*x1+w2)))", "w0=2,x0=-1,w1=-3,x1=-2,w2=-3")

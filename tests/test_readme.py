@@ -14,7 +14,7 @@ from support import run
 
 import gradcheck
 from gradcheck.ops import FUNCTIONS
-from gradcheck.report.trace import as_json
+from gradcheck.writing.trace import as_json
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

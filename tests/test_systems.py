@@ -9,15 +9,15 @@ from typing import Any
 import mpmath
 import pytest
 
+from gradcheck.arithmetic import decimals, multiprecision
+from gradcheck.arithmetic.floats import FLOATS, IEEE
+from gradcheck.arithmetic.symbols import SYMBOLS
+from gradcheck.arithmetic.system import System
+from gradcheck.checking.exact import number_system
 from gradcheck.errors import Source
-from gradcheck.exact import number_system
-from gradcheck.graph import evaluate
+from gradcheck.graph.evaluation import evaluate
 from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
-from gradcheck.systems import decimals, multiprecision
-from gradcheck.systems.floats import FLOATS, IEEE
-from gradcheck.systems.symbols import SYMBOLS
-from gradcheck.systems.system import System
 
 SKIPPED = {"select", "identity"}
 ELEMENTWISE = [name for name, op in OPS.items() if op.elementwise and name not in SKIPPED]
@@ -117,7 +117,7 @@ def test_sympy_means_the_same_function(name: str) -> None:
 def test_arrays_are_their_elements(name: str) -> None:
     import numpy as np
 
-    from gradcheck.systems.arrays import FLOAT_ARRAYS
+    from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 
     rows = operands(name)
     with FLOAT_ARRAYS.active():

@@ -24,7 +24,7 @@ from gradcheck.networks.table import LAYERS, SPELLINGS
 from gradcheck.networks.tree import List, Map, Node, Scalar
 from gradcheck.ops import FUNCTIONS, OPS
 from gradcheck.ops.shapes import show
-from gradcheck.report.tables import example
+from gradcheck.writing.tables import example
 
 VISIBLE = {name: op for name, op in OPS.items() if not op.internal}
 MODELS = cases("printed_models.jsonl")

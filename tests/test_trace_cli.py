@@ -15,7 +15,7 @@ from support import ANSI, FORBIDDEN, Ran, run
 
 from gradcheck.commands.trace import FORMATS, trace
 from gradcheck.errors import display_width
-from gradcheck.report.trace import formats
+from gradcheck.writing.trace import formats
 
 ROOT = pathlib.Path(__file__).parent.parent
 SPECS = ROOT / "specs"

@@ -19,18 +19,18 @@ from typing import Any
 
 import pytest
 
-from gradcheck.checking import Job, Settings, read_points
+from gradcheck.checking.expressions import Job, Settings, read_points
+from gradcheck.deriving.records import Block, Derivation, Formula
+from gradcheck.deriving.trace import Trace
+from gradcheck.deriving.tracer import Asked, trace, trace_job, trace_network
 from gradcheck.errors import Source
 from gradcheck.networks.loading import load
-from gradcheck.report.trace import html_arrays, html_live
-from gradcheck.report.trace.check_table import check_table
-from gradcheck.report.trace.html import html
-from gradcheck.report.trace.html_math import Typesetter
-from gradcheck.report.trace.html_sheet import timeline
-from gradcheck.report.trace.spelling import number
-from gradcheck.tracing.records import Block, Derivation, Formula
-from gradcheck.tracing.trace import Trace
-from gradcheck.tracing.tracer import Asked, trace, trace_job, trace_network
+from gradcheck.writing.trace import html_arrays, html_live
+from gradcheck.writing.trace.check_table import check_table
+from gradcheck.writing.trace.html import html
+from gradcheck.writing.trace.html_math import Typesetter
+from gradcheck.writing.trace.html_sheet import timeline
+from gradcheck.writing.trace.spelling import number
 
 SPECS = Path(__file__).parent.parent / "specs"
 LECTURE = ("(x+y)*z", {"x": -2.0, "y": 5.0, "z": -4.0})
@@ -465,7 +465,7 @@ def test_the_script_writes_numbers_as_python_does() -> None:
         1.5e300,
     ]
     values += [2.0**-k for k in range(60)] + [n + 0.5 for n in range(99990, 100010)]
-    source = (files("gradcheck.report.trace") / "page.js").read_text(encoding="utf-8")
+    source = (files("gradcheck.writing.trace") / "page.js").read_text(encoding="utf-8")
     functions = source[source.index("  function format(") : source.index("  /* In the picture")]
     cases = [(value, digits) for value in values for digits in (6, 3, 12)]
     texts = [[repr(value), digits] for value, digits in cases]

@@ -12,15 +12,15 @@ from derivations import ARRAYS, SCALARS, network_derivation, networks, worked_ou
 from support import cases
 
 import gradcheck
-from gradcheck.checking import Job, Settings, read_points
+from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
+from gradcheck.arithmetic.floats import IEEE
+from gradcheck.checking.expressions import Job, Settings, read_points
+from gradcheck.deriving.trace import Trace
+from gradcheck.deriving.tracer import Asked, trace, trace_job
 from gradcheck.errors import Source
-from gradcheck.graph import evaluate
+from gradcheck.graph.evaluation import evaluate
 from gradcheck.language.parser import parse
-from gradcheck.report.trace.as_json import as_json
-from gradcheck.systems.arrays import FLOAT_ARRAYS
-from gradcheck.systems.floats import IEEE
-from gradcheck.tracing.trace import Trace
-from gradcheck.tracing.tracer import Asked, trace, trace_job
+from gradcheck.writing.trace.as_json import as_json
 
 SPECS = pathlib.Path(__file__).parent.parent / "specs"
 

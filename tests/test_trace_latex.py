@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from trace_examples import NAMED, NAMES, example, numbers
 
+from gradcheck.deriving.records import CONSTANT, shape_of
 from gradcheck.notation.latex import LATEX
-from gradcheck.report.trace.equations import Equations
-from gradcheck.report.trace.latex import PREAMBLE, body, latex
-from gradcheck.report.trace.latex_words import figures, prose, sentence, typed
-from gradcheck.report.trace.tex_width import depth, pieces, rows, width
-from gradcheck.tracing.records import CONSTANT, shape_of
+from gradcheck.writing.trace.equations import Equations
+from gradcheck.writing.trace.latex import PREAMBLE, body, latex
+from gradcheck.writing.trace.latex_words import figures, prose, sentence, typed
+from gradcheck.writing.trace.tex_width import depth, pieces, rows, width
 
 EVERY = [*NAMED, "hostile"]
 

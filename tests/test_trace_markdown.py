@@ -9,10 +9,10 @@ from functools import cache
 import pytest
 from trace_examples import NAMED, NAMES, example, numbers
 
-from gradcheck.report.trace.equations import Equations
-from gradcheck.report.trace.markdown import cell, code, fenced, markdown, phrase, prose
-from gradcheck.tracing.records import CONSTANT, shape_of
-from gradcheck.tracing.tracer import trace
+from gradcheck.deriving.records import CONSTANT, shape_of
+from gradcheck.deriving.tracer import trace
+from gradcheck.writing.trace.equations import Equations
+from gradcheck.writing.trace.markdown import cell, code, fenced, markdown, phrase, prose
 
 markdown_it = pytest.importorskip("markdown_it")
 

@@ -17,14 +17,14 @@ from support import cases
 from test_ops import ELEMENTWISE, expression, points
 
 import gradcheck
-from gradcheck.checking import Job, Settings, read_points
+from gradcheck.checking.expressions import Job, Settings, read_points
+from gradcheck.deriving.records import Derivation
+from gradcheck.deriving.selection import focused, shallow
+from gradcheck.deriving.trace import Trace
+from gradcheck.deriving.tracer import Asked, trace, trace_job
 from gradcheck.errors import SizeError, Source
-from gradcheck.report.trace.program import program
-from gradcheck.report.trace.program_facts import names
-from gradcheck.tracing.records import Derivation
-from gradcheck.tracing.selection import focused, shallow
-from gradcheck.tracing.trace import Trace
-from gradcheck.tracing.tracer import Asked, trace, trace_job
+from gradcheck.writing.trace.program import program
+from gradcheck.writing.trace.program_facts import names
 
 SPECS = pathlib.Path(__file__).parent.parent / "specs"
 LAYERS = cases("layers.jsonl")

@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 from derivations import ARRAYS, SCALARS, networks
 
-from gradcheck.checking import Job, Settings, read_points
+from gradcheck.arithmetic.floats import IEEE
+from gradcheck.checking.expressions import Job, Settings, read_points
+from gradcheck.deriving.records import CONSTANT, Derivation, Leaf, shape_of
+from gradcheck.deriving.trace import Asked, Trace
+from gradcheck.deriving.tracer import trace, trace_job, trace_network
 from gradcheck.errors import Source, display_width, visible
-from gradcheck.graph import evaluate
+from gradcheck.graph.evaluation import evaluate
 from gradcheck.language.parser import parse
 from gradcheck.networks.network import Network
-from gradcheck.report.text import Line
-from gradcheck.report.trace.matrices import matrix
-from gradcheck.report.trace.picture import circuit_of
-from gradcheck.report.trace.spelling import Speller, inline, number, rounded, without_repetition
-from gradcheck.report.trace.text import lines
-from gradcheck.systems.floats import IEEE
-from gradcheck.tracing.records import CONSTANT, Derivation, Leaf, shape_of
-from gradcheck.tracing.trace import Asked, Trace
-from gradcheck.tracing.tracer import trace, trace_job, trace_network
+from gradcheck.writing.text import Line
+from gradcheck.writing.trace.matrices import matrix
+from gradcheck.writing.trace.picture import circuit_of
+from gradcheck.writing.trace.spelling import Speller, inline, number, rounded, without_repetition
+from gradcheck.writing.trace.text import lines
 
 SPECS = pathlib.Path(__file__).parent.parent / "specs"
 WIDE = 100_000
@@ -479,7 +479,7 @@ def traced(name: str) -> Trace:
 @pytest.mark.parametrize("name", ["two-layer-classifier", "rnn-unrolled"])
 @pytest.mark.parametrize("depth", [None, 1, 2])
 def test_a_selection_mentions_only_what_it_shows(name: str, depth: int | None) -> None:
-    from gradcheck.tracing.selection import focused, shallow
+    from gradcheck.deriving.selection import focused, shallow
 
     whole = traced(name)
     leaves = [leaf.name for leaf in whole.derivation.leaves if leaf.kind != CONSTANT]

@@ -13,36 +13,36 @@ import numpy as np
 import pytest
 from derivations import ARRAYS, SCALARS, networks
 
-from gradcheck import forward
-from gradcheck.arrays import FloatPoint
-from gradcheck.checking import Job, Settings, read_points
+from gradcheck.arithmetic.floats import FLOATS, IEEE
+from gradcheck.arithmetic.scalarize import written_out
+from gradcheck.checking import forward
+from gradcheck.checking.arrays import FloatPoint
+from gradcheck.checking.exact import Exact
+from gradcheck.checking.expressions import Job, Settings, read_points
+from gradcheck.deriving import chart as charts
+from gradcheck.deriving.chart import NEW, Chart
+from gradcheck.deriving.derive import Subject, Worked, derive, work_out
+from gradcheck.deriving.folding import folded
+from gradcheck.deriving.meaning import CLOSE, meaning
+from gradcheck.deriving.naming import STAGES
+from gradcheck.deriving.proofs import prove
+from gradcheck.deriving.records import CONSTANT, DATA, HIDDEN, Derivation, Leaf, Step, shape_of
+from gradcheck.deriving.selection import focused, shallow
+from gradcheck.deriving.shortcuts import SHORTCUTS, Shortcut
+from gradcheck.deriving.trace import Asked
+from gradcheck.deriving.tracer import trace, trace_job, trace_network
 from gradcheck.engines.backprop import backprop
 from gradcheck.engines.finite_difference import SMOOTH
 from gradcheck.errors import DomainError, Source, UsageError
-from gradcheck.exact import Exact
-from gradcheck.graph import Graph, evaluate
+from gradcheck.graph.evaluation import evaluate
+from gradcheck.graph.graph import Graph, element_name
+from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 from gradcheck.networks.network import Network
 from gradcheck.notation.plain import PLAIN
 from gradcheck.notation.printer import Piece, write
 from gradcheck.ops import OPS
 from gradcheck.ops.op import Op
-from gradcheck.points import element_name
-from gradcheck.scalarize import written_out
-from gradcheck.shapes import infer
-from gradcheck.systems.floats import FLOATS, IEEE
-from gradcheck.tracing import chart as charts
-from gradcheck.tracing.chart import NEW, Chart
-from gradcheck.tracing.derive import Subject, Worked, derive, work_out
-from gradcheck.tracing.folding import folded
-from gradcheck.tracing.meaning import CLOSE, meaning
-from gradcheck.tracing.naming import STAGES
-from gradcheck.tracing.proofs import prove
-from gradcheck.tracing.records import CONSTANT, DATA, HIDDEN, Derivation, Leaf, Step, shape_of
-from gradcheck.tracing.selection import focused, shallow
-from gradcheck.tracing.shortcuts import SHORTCUTS, Shortcut
-from gradcheck.tracing.trace import Asked
-from gradcheck.tracing.tracer import trace, trace_job, trace_network
 
 SPECS = pathlib.Path(__file__).parent.parent / "specs"
 

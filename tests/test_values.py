@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import gradcheck
+from gradcheck.checking.points import read, resolve
 from gradcheck.errors import GradcheckError
-from gradcheck.points import read, resolve
 
 
 def point(text: str, seed: int = 0) -> dict[str, Any]:

@@ -14,9 +14,9 @@ import pytest
 from support import ANSI, FORBIDDEN, HERE, Ran, Stream, run
 
 import gradcheck
+from gradcheck.checking.judge import SEVERITY
+from gradcheck.checking.verdicts import LISTED
 from gradcheck.commands import verify
-from gradcheck.compare import SEVERITY
-from gradcheck.verdicts import LISTED
 
 SPECS = {
     "agree": 'inputs: {x: [1.0, -2.0]}\nnodes: {y: {expr: "sum(x^2)"}}',
@@ -617,7 +617,7 @@ def test_a_crash_is_called_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> Any:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("gradcheck.verifying.check_network", broken)
+    monkeypatch.setattr("gradcheck.checking.verifying.check_network", broken)
     done = piped("agree")
     assert (done.status, done.out) == (3, "")
     assert "this is a bug" in done.err

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from support import FORBIDDEN, HERE, Ran, Stream, run
 
-from gradcheck.array_files import MAX_ELEMENTS
+from gradcheck.language.array_files import MAX_ELEMENTS
 from gradcheck.networks.document import MAX_BYTES
 from gradcheck.networks.spec import MAX_STEPS
 

@@ -14,10 +14,10 @@ import pytest
 from breaking import MUTATIONS, mutated, replaced, rules_replaced
 from support import Ran, cases, run
 
+from gradcheck.arithmetic import arrays, structural
+from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.ops import OPS
 from gradcheck.ops import shapes as rules_of_shapes
-from gradcheck.systems import arrays, structural
-from gradcheck.systems.arrays import FLOAT_ARRAYS
 
 Array = Any
 Reach = dict[str, Any]

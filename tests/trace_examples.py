@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gradcheck.checking import Job, Settings, read_points
+from gradcheck.checking.expressions import Job, Settings, read_points
+from gradcheck.deriving.records import Block, Derivation, Formula
+from gradcheck.deriving.trace import Trace
+from gradcheck.deriving.tracer import Asked, trace, trace_job, trace_network
 from gradcheck.errors import Source
 from gradcheck.networks.files import networks_in
-from gradcheck.tracing.records import Block, Derivation, Formula
-from gradcheck.tracing.trace import Trace
-from gradcheck.tracing.tracer import Asked, trace, trace_job, trace_network
 
 SPECS = Path(__file__).parent.parent / "specs"
 

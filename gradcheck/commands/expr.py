@@ -11,10 +11,10 @@ from gradcheck.commands.command import ExpressionCommand
 from gradcheck.commands.output import finish, names, target
 
 if TYPE_CHECKING:
-    from gradcheck.checking import Job
-    from gradcheck.report.text import Line
-    from gradcheck.results import Report
-    from gradcheck.tracing.trace import Trace
+    from gradcheck.checking.expressions import Job
+    from gradcheck.checking.results import Report
+    from gradcheck.deriving.trace import Trace
+    from gradcheck.writing.text import Line
 
 MAX_REPLAY = 1000
 """Characters of a command that repeats a check."""
@@ -71,9 +71,9 @@ def expr(
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     targets = [target(o) for o in outputs] or [("table", None)]
 
-    from gradcheck.checking import ENGINES, Job, Settings
+    from gradcheck.checking.expressions import ENGINES, Job, Settings
+    from gradcheck.checking.points import read
     from gradcheck.errors import Source
-    from gradcheck.points import read
 
     name = "expression"
     if expression == "-":
@@ -92,7 +92,7 @@ def expr(
     replay = [] if at or not job.graph.inputs else _replays(report, expression, options)
 
     def layout(width: int, plus_minus: str) -> list[Line]:
-        from gradcheck.report.layout import lines
+        from gradcheck.writing.layout import lines
 
         return [*derivation(derived, width, plus_minus), *lines(report, width, replay, plus_minus)]
 
@@ -103,9 +103,9 @@ def _run(job: Job, traced: bool) -> tuple[Report, Trace | None]:
     """Check every point, and derive the gradient at the first."""
     if not traced:
         return job.run(), None
-    from gradcheck.checking import Job
-    from gradcheck.tracing.trace import Asked
-    from gradcheck.tracing.tracer import trace_job
+    from gradcheck.checking.expressions import Job
+    from gradcheck.deriving.trace import Asked
+    from gradcheck.deriving.tracer import trace_job
 
     located = job.located()
     report = job.run()
@@ -116,7 +116,7 @@ def derivation(found: Trace | None, width: int, plus_minus: str) -> list[Line]:
     """Return the lines of a derivation, without the comparison that follows it anyway."""
     if found is None:
         return []
-    from gradcheck.report.trace.text import lines
+    from gradcheck.writing.trace.text import lines
 
     return [*lines(found._replace(report=None), width, plus_minus), []]
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcheck.report.text import Line
+    from gradcheck.writing.text import Line
 
 FORMATS = ("table", "json")
 
@@ -63,7 +63,7 @@ def finish(report: Any, targets: Sequence[Target], layout: Layout) -> None:
     """
 
     def as_json() -> str:
-        from gradcheck.report.writers import as_json
+        from gradcheck.writing.writers import as_json
 
         return as_json(report)
 
@@ -95,7 +95,7 @@ def deliver(targets: Sequence[Target], layout: Layout, texts: Mapping[str, Calla
 
 
 def _write(targets: Sequence[Target], layout: Layout, texts: Mapping[str, Callable[[], str]]) -> None:
-    from gradcheck.report import writers
+    from gradcheck.writing import writers
 
     if sys.stdout is None and any(path is None for _, path in targets):
         from gradcheck.errors import UsageError

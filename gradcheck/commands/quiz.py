@@ -7,20 +7,20 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from gradcheck.deriving.quiz import RIGHT, SO_FAR, Grade, Question, grade, questions
+from gradcheck.deriving.quiz_answers import LONGEST, Reader, can_be_typed
+from gradcheck.deriving.records import CONSTANT, Flow, Step, shape_of
 from gradcheck.errors import GradcheckError, UsageError, visible
 from gradcheck.notation.board import BOARD
 from gradcheck.notation.plain import PLAIN
 from gradcheck.ops.shapes import show
-from gradcheck.report import writers
-from gradcheck.report.text import Line, fold, plural
-from gradcheck.report.trace.matrices import matrix
-from gradcheck.report.trace.spelling import Speller, inline, number
-from gradcheck.tracing.quiz import RIGHT, SO_FAR, Grade, Question, grade, questions
-from gradcheck.tracing.quiz_answers import LONGEST, Reader, can_be_typed
-from gradcheck.tracing.records import CONSTANT, Flow, Step, shape_of
+from gradcheck.writing import writers
+from gradcheck.writing.text import Line, fold, plural
+from gradcheck.writing.trace.matrices import matrix
+from gradcheck.writing.trace.spelling import Speller, inline, number
 
 if TYPE_CHECKING:
-    from gradcheck.tracing.trace import Trace
+    from gradcheck.deriving.trace import Trace
 
 WIDTH = 80
 INDENT = 4

@@ -12,7 +12,7 @@ import click
 def ops(name: str | None) -> None:
     """List the ops, or show one: its definition, gradient rules, domain and kinks."""
     from gradcheck.ops import FUNCTIONS, OPS
-    from gradcheck.report.tables import op_lines, op_list
+    from gradcheck.writing.tables import op_lines, op_list
 
     if name is None:
         _print(op_list())
@@ -30,7 +30,7 @@ def ops(name: str | None) -> None:
 def layers(name: str | None) -> None:
     """List the layers and losses, or show one: its arguments, parameters and the program that defines it."""
     from gradcheck.networks.table import LAYERS, find
-    from gradcheck.report.tables import layer_lines, layer_list
+    from gradcheck.writing.tables import layer_lines, layer_list
 
     if name is None:
         _print(layer_list())

@@ -13,9 +13,9 @@ from gradcheck.commands.expr import standard_input
 from gradcheck.commands.output import deliver, names, target
 
 if TYPE_CHECKING:
+    from gradcheck.deriving.trace import Asked, Trace
     from gradcheck.errors import Source
-    from gradcheck.report.text import Line
-    from gradcheck.tracing.trace import Asked, Trace
+    from gradcheck.writing.text import Line
 
 FORMATS = ("text", "markdown", "latex", "html", "svg", "mermaid", "dot", "json", "python")
 
@@ -83,7 +83,7 @@ def trace(
     if quiz:
         _check_quiz(target, outputs, why, order)
 
-    from gradcheck.tracing.trace import Asked
+    from gradcheck.deriving.trace import Asked
 
     asked = Asked(expand, focus, depth, digits, why, order == "forward")
     request = _Request(at, names(wrt) if wrt is not None else None, seed, pattern, outside_files, asked)
@@ -134,14 +134,14 @@ def show(found: Trace, targets: list[tuple[str, str | None]]) -> None:
         SizeError: if it is too large for one of them.
         UsageError: if a file or stream cannot be written.
     """
-    from gradcheck.report.trace.formats import FORMATS as WRITERS
-    from gradcheck.report.trace.formats import MOST_ON_SCREEN, check_size, writer
+    from gradcheck.writing.trace.formats import FORMATS as WRITERS
+    from gradcheck.writing.trace.formats import MOST_ON_SCREEN, check_size, writer
 
     if ("text", None) in targets:
         check_size(found, MOST_ON_SCREEN, "a screen")
 
     def layout(width: int, plus_minus: str) -> list[Line]:
-        from gradcheck.report.trace.text import lines
+        from gradcheck.writing.trace.text import lines
 
         return lines(found, width, plus_minus)
 
@@ -196,15 +196,15 @@ def _expression(text: str, request: _Request) -> Trace:
     if request.pattern is not None:
         raise UsageError("-k chooses a spec of a file, and this is an expression")
 
-    from gradcheck.checking import Job, Settings
-    from gradcheck.points import read
+    from gradcheck.checking.expressions import Job, Settings
+    from gradcheck.checking.points import read
 
     given = read(request.at) if request.at else []
     if len(given) > 1:
         raise UsageError(f"a trace shows one point, and --at gives {len(given)}")
     job = Job(Source(text, name), given, {}, Settings(wrt=request.wanted, points=1, seed=request.seed))
     # Loaded only now: a mistake in the text must not wait for what follows.
-    from gradcheck.tracing.tracer import trace_job
+    from gradcheck.deriving.tracer import trace_job
 
     return trace_job(job, request.asked)
 
@@ -214,7 +214,7 @@ def _mentions_spec(text: str) -> bool:
 
 
 def _network(where: str | Source, request: _Request) -> Trace:
-    from gradcheck.checking import Settings
+    from gradcheck.checking.expressions import Settings
     from gradcheck.errors import UsageError
     from gradcheck.networks.files import networks_in
 
@@ -230,6 +230,6 @@ def _network(where: str | Source, request: _Request) -> Trace:
             f"there are {len(networks)} specs, and a trace shows one",
             hint=f"choose with -k: {', '.join(n.name for n in networks[:20])}",
         )
-    from gradcheck.tracing.tracer import trace_network
+    from gradcheck.deriving.tracer import trace_network
 
     return trace_network(networks[0], Settings(wrt=request.wanted, seed=request.seed), request.asked)

@@ -12,7 +12,7 @@ from gradcheck.commands.output import finish, names, target
 
 if TYPE_CHECKING:
     from gradcheck.errors import Source
-    from gradcheck.report.text import Line
+    from gradcheck.writing.text import Line
 
 PATIENCE = 1.0
 """Seconds after which a person who watches is told what is going on."""
@@ -54,8 +54,8 @@ def verify(
 
     networks = networks_in(paths, pattern, outside=outside_files, standard_input=_standard_input)
 
-    from gradcheck.checking import Settings
-    from gradcheck.verifying import verify_all
+    from gradcheck.checking.expressions import Settings
+    from gradcheck.checking.verifying import verify_all
 
     settings = Settings(wrt=wanted, seed=seed, strict=strict)
     progress = _Progress(len(networks))
@@ -67,7 +67,7 @@ def verify(
         click.echo(problem.render(), err=True)
 
     def layout(width: int, plus_minus: str) -> list[Line]:
-        from gradcheck.report.networks import lines
+        from gradcheck.writing.networks import lines
 
         return lines(report, width, quiet)
 

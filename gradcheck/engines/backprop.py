@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcheck.graph import NONE, Graph, Values
+from gradcheck.arithmetic.system import Rule, System
+from gradcheck.graph.evaluation import Values
+from gradcheck.graph.graph import NONE, Graph
 from gradcheck.ops import OPS
 from gradcheck.ops.op import Op
-from gradcheck.systems.system import Rule, System
 
 Gradients = list[Any]
 

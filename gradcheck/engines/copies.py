@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.engines.flows import Array
-from gradcheck.graph import Params
+from gradcheck.graph.graph import Params
 from gradcheck.ops import OPS
 from gradcheck.ops.shapes import axes
-from gradcheck.systems.arrays import FLOAT_ARRAYS
 
 
 class Point(NamedTuple):

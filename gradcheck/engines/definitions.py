@@ -98,7 +98,7 @@ def _folded(gate: Gate, flow: Flow, k: int) -> Flow:
 
 
 def _windows(reach: dict[str, Any]) -> Callable[..., Any]:
-    from gradcheck.systems.structural import MOVES
+    from gradcheck.arithmetic.structural import MOVES
 
     return lambda x, zero=0: MOVES["windows"](x, zero=zero, **reach)
 

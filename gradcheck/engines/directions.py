@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.engines.flows import Array
-from gradcheck.graph import Graph, Values
-from gradcheck.systems.arrays import FLOAT_ARRAYS
+from gradcheck.graph.evaluation import Values
+from gradcheck.graph.graph import Graph
 
 STEPS = (2.0**-8, 2.0**-14, 2.0**-20, 2.0**-26)
 """Steps along a direction, whose numbers have the size of the tensor they move."""

@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.engines.copies import Copies, Dense, Point, dense, destinations, elementwise, general, matmul
 from gradcheck.engines.definitions import MOVES
 from gradcheck.engines.directions import scale_of
 from gradcheck.engines.flows import Array
 from gradcheck.engines.local_differences import needed
-from gradcheck.graph import Graph, Params, Values, upstream
+from gradcheck.graph.evaluation import Values
+from gradcheck.graph.graph import Graph, Params, upstream
 from gradcheck.ops import OPS
-from gradcheck.systems.arrays import FLOAT_ARRAYS
 
 STEP = 2.0**-17
 """The step as a part of the number, or of its tensor's size if that is larger."""

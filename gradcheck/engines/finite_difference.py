@@ -18,9 +18,10 @@ from array import array
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
-from gradcheck.graph import Graph, Values, downstream, recompute
-from gradcheck.systems.numbers import is_finite, to_float
-from gradcheck.systems.system import System
+from gradcheck.arithmetic.numbers import is_finite, to_float
+from gradcheck.arithmetic.system import System
+from gradcheck.graph.evaluation import Values, recompute
+from gradcheck.graph.graph import Graph, downstream
 
 SMOOTH, KINK, JUMP, EDGE, INFINITE, UNDEFINED, UNSETTLED = (
     "smooth", "kink", "jump", "edge", "infinite", "undefined", "unsettled",

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from gradcheck.errors import Source
-from gradcheck.graph import Graph, Params
+from gradcheck.graph.graph import Graph, Params
 from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
 from gradcheck.ops.op import Op

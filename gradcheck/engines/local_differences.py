@@ -15,14 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.engines.definitions import DEFINITIONS, MOVES, Gate
 from gradcheck.engines.elementwise_slopes import NATURAL, Close, slopes
 from gradcheck.engines.flows import Array, Flow, joined, to_shape, weighted
 from gradcheck.engines.formulas import definition
 from gradcheck.engines.rounding import inside
-from gradcheck.graph import Graph, Params, Values, evaluate
+from gradcheck.graph.evaluation import Values, evaluate
+from gradcheck.graph.graph import Graph, Params
 from gradcheck.ops import OPS
-from gradcheck.systems.arrays import FLOAT_ARRAYS
 
 SHIFTS = {"add": (1.0, 1.0), "sub": (1.0, -1.0), "neg": (-1.0,), "identity": (1.0,)}
 """Ops that move by as much as an operand does, or by as much the other way."""

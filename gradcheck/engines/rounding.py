@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.engines.backprop import backprop
 from gradcheck.engines.flows import Array, Flow, to_shape
 from gradcheck.errors import Source
-from gradcheck.graph import Graph, Params, evaluate
+from gradcheck.graph.evaluation import evaluate
+from gradcheck.graph.graph import Graph, Params
 from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import Shape
-from gradcheck.systems.arrays import FLOAT_ARRAYS
 
 SHAKES = 4
 SHAKE = 2.0**-51

@@ -17,13 +17,14 @@ from typing import Any
 
 import sympy
 
+from gradcheck.arithmetic.symbols import SYMBOLS
+from gradcheck.arithmetic.system import System
 from gradcheck.errors import LanguageError, Source
-from gradcheck.graph import CONSTANT, INPUT, Graph, Values
+from gradcheck.graph.evaluation import Values
+from gradcheck.graph.graph import CONSTANT, INPUT, Graph
 from gradcheck.language.from_sympy import to_text
 from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
-from gradcheck.systems.symbols import SYMBOLS
-from gradcheck.systems.system import System
 
 MAX_SHOWN = 64
 """Operations, with shared parts written out, up to which a closed form is computed."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from gradcheck.errors import LanguageError, Source
-from gradcheck.graph import Graph, Params
+from gradcheck.graph.graph import Graph, Params
 from gradcheck.ops import OPS, REDUCTIONS, VARIADIC
 from gradcheck.ops.op import REQUIRED, Op
 

@@ -18,10 +18,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
 from gradcheck.errors import LanguageError, Source, did_you_mean
-from gradcheck.graph import NONE, Graph, Params
+from gradcheck.graph.graph import NONE, Graph, Params
 from gradcheck.language import static
 from gradcheck.language.calls import Bracket, Call
-from gradcheck.language.tokens import (
+from gradcheck.language.tokens import (  # fmt: skip
     ASSIGN,
     BINARY,
     CALL,
@@ -37,7 +37,7 @@ from gradcheck.language.tokens import (
     PYTHON_WORDS,
     SYMBOL,
     TOKEN,
-)  # fmt: skip
+)
 from gradcheck.ops import FUNCTIONS, OPS, REDUCTIONS, VARIADIC
 from gradcheck.ops.op import Op
 

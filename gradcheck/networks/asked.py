@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from gradcheck.claims import Claim, quantity
 from gradcheck.errors import ShapeError, SpecError, did_you_mean
+from gradcheck.graph.shapes import infer
+from gradcheck.language.claims import Claim, quantity
 from gradcheck.networks.names import Names
 from gradcheck.networks.network import BUFFER, INPUT, PARAMETER, Network
 from gradcheck.networks.records import Expected, Ref, Unknown
@@ -16,7 +17,6 @@ from gradcheck.networks.scope import Formula, Vocabulary
 from gradcheck.networks.tree import Scalar
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import show
-from gradcheck.shapes import infer
 
 
 def settle(b: Names, network: Network) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradcheck.errors import GradcheckError, ShapeError, SizeError, Source, did_you_mean, nearest
-from gradcheck.graph import Graph, Params
+from gradcheck.graph.graph import Graph, Params
+from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 from gradcheck.networks import asked
 from gradcheck.networks.arguments_given import bound
@@ -24,7 +25,6 @@ from gradcheck.networks.table import LAYERS, find
 from gradcheck.networks.tree import Map
 from gradcheck.ops import FUNCTIONS, OPS
 from gradcheck.ops.shapes import Shape
-from gradcheck.shapes import infer
 
 
 class Builder(Names):

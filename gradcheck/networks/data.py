@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from gradcheck import array_files
-from gradcheck.array_files import MAX_ELEMENTS
 from gradcheck.errors import SpecError, did_you_mean
+from gradcheck.language import array_files
+from gradcheck.language.array_files import MAX_ELEMENTS
 from gradcheck.networks import initialisers
 from gradcheck.networks.tree import List, Map, Node, Scalar, numbers
 from gradcheck.ops.shapes import Shape, show

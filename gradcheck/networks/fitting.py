@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from gradcheck.errors import GradcheckError, SizeError, Source
+from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 from gradcheck.networks.arguments_given import bound
 from gradcheck.networks.data import Folder
@@ -15,7 +16,6 @@ from gradcheck.networks.table import find
 from gradcheck.networks.torch_repr import Call
 from gradcheck.networks.tree import Scalar
 from gradcheck.ops.shapes import Shape
-from gradcheck.shapes import infer
 
 LARGEST = 256
 """The longest side of a picture that is tried."""

@@ -8,7 +8,8 @@ from math import prod
 from typing import Any
 
 from gradcheck.errors import GradcheckError, SizeError, did_you_mean
-from gradcheck.graph import Graph
+from gradcheck.graph.graph import Graph
+from gradcheck.graph.shapes import MAX_ELEMENTS
 from gradcheck.networks import data, initialisers
 from gradcheck.networks.layer import Parameter
 from gradcheck.networks.network import BUFFER, DATA, INPUT, PARAMETER, Tensor
@@ -17,7 +18,6 @@ from gradcheck.networks.records import Ref, Spec, Step, Unknown
 from gradcheck.networks.scope import Formula, Vocabulary, base
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import Shape, show
-from gradcheck.shapes import MAX_ELEMENTS
 
 
 class Names:

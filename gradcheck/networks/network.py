@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from gradcheck.claims import Claim
 from gradcheck.errors import Source
-from gradcheck.graph import Graph
+from gradcheck.graph.graph import Graph
+from gradcheck.language.claims import Claim
 from gradcheck.networks.records import Expected
 from gradcheck.ops.shapes import Shape
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from gradcheck.errors import GradcheckError, LanguageError, ShapeError, Source, SpecError, did_you_mean
-from gradcheck.graph import CONSTANT, INPUT, Graph
+from gradcheck.graph.graph import CONSTANT, INPUT, Graph
+from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 from gradcheck.networks.records import Ref, Spec
 from gradcheck.networks.steps import NAME, mapping, refs, text
@@ -15,7 +16,6 @@ from gradcheck.ops import OPS
 from gradcheck.ops.op import Op
 from gradcheck.ops.own import register
 from gradcheck.ops.shapes import Shape, elementwise, show
-from gradcheck.shapes import infer
 
 KEYS = ("args", "forward", "backward")
 

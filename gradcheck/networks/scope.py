@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gradcheck.errors import GradcheckError, LanguageError, Source
-from gradcheck.graph import Graph
+from gradcheck.graph.graph import Graph
 from gradcheck.language.parser import parse
 from gradcheck.networks.records import Ref, Spec, Step
 from gradcheck.networks.tree import Node, Scalar

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradcheck.graph import Params
-from gradcheck.notation.printer import (
+from gradcheck.graph.graph import Params
+from gradcheck.notation.printer import (  # fmt: skip
     ATOM,
     COMPARISON,
     NEGATION,
@@ -23,7 +23,7 @@ from gradcheck.notation.printer import (
     inverted,
     same,
     signed,
-)  # fmt: skip
+)
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from gradcheck.errors import Source
-from gradcheck.graph import CONSTANT, INPUT, Graph
+from gradcheck.graph.graph import CONSTANT, INPUT, Graph
 from gradcheck.language.parser import parse
 from gradcheck.notation.printer import Notation, Piece, applied
 from gradcheck.ops import OPS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from gradcheck.graph import Params
+from gradcheck.graph.graph import Params
 from gradcheck.notation.definitions import Syntax, definition, needed, own_ops, statements
 from gradcheck.notation.definitions import speaks as speaks_words
-from gradcheck.notation.printer import (
+from gradcheck.notation.printer import (  # fmt: skip
     ATOM,
     NEGATION,
     POWER,
@@ -21,7 +21,7 @@ from gradcheck.notation.printer import (
     same,
     signed,
     trimmed,
-)  # fmt: skip
+)
 from gradcheck.notation.python_names import DEFINED
 from gradcheck.ops import OPS
 from gradcheck.ops.op import Op

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from gradcheck.graph import Params
+from gradcheck.graph.graph import Params
 from gradcheck.notation.board import index, unsaid
 from gradcheck.notation.latex_names import symbol, word
-from gradcheck.notation.printer import (
+from gradcheck.notation.printer import (  # fmt: skip
     ATOM,
     JUXTAPOSED,
     NEGATION,
@@ -29,7 +29,7 @@ from gradcheck.notation.printer import (
     inverted,
     same,
     signed,
-)  # fmt: skip
+)
 
 __all__ = ["LATEX", "number", "symbol"]
 

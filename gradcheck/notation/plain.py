@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradcheck.graph import Params
+from gradcheck.graph.graph import Params
 from gradcheck.notation.board import ASCII, BOARD, FORMS, called, index
 from gradcheck.notation.printer import ATOM, POWER, Form, Notation, Piece, bracketed, inverted, signed
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from gradcheck.graph import Graph, Params, upstream
+from gradcheck.graph.graph import Graph, Params, upstream
 from gradcheck.ops import OPS
 
 OPEN, COMPARISON, SUM, NEGATION, PRODUCT, JUXTAPOSED, POWER, ATOM = range(8)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from gradcheck.graph import Params
+from gradcheck.graph.graph import Params
 from gradcheck.notation.board import unsaid
-from gradcheck.notation.printer import (
+from gradcheck.notation.printer import (  # fmt: skip
     ATOM,
     NEGATION,
     POWER,
@@ -20,8 +20,8 @@ from gradcheck.notation.printer import (
     given,
     inverted,
     same,
-)  # fmt: skip
-from gradcheck.notation.python_numbers import (
+)
+from gradcheck.notation.python_numbers import (  # fmt: skip
     PLAIN,
     called,
     comparisons,
@@ -30,7 +30,7 @@ from gradcheck.notation.python_numbers import (
     power,
     product,
     square,
-)  # fmt: skip
+)
 
 FUNCTIONS = {
     **{

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from gradcheck.graph import Params
-from gradcheck.notation.printer import (
+from gradcheck.graph.graph import Params
+from gradcheck.notation.printer import (  # fmt: skip
     ATOM,
     COMPARISON,
     NEGATION,
@@ -22,7 +22,7 @@ from gradcheck.notation.printer import (
     same,
     signed,
     trimmed,
-)  # fmt: skip
+)
 from gradcheck.notation.python_names import own_name
 
 SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}

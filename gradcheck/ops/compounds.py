@@ -1,7 +1,7 @@
 """Ops that a person sees in several gates: an affine map, a softmax with its cross-entropy.
 
 A derivation shows them as one step, with the rule that is written on the board for them. Nothing
-else knows of them: they are found in a graph (`tracing.shortcuts`), never typed.
+else knows of them: they are found in a graph (`deriving.shortcuts`), never typed.
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from gradcheck.report.trace.html import html
-from gradcheck.report.trace.spelling import number
-from gradcheck.tracing.trace import Trace
-from gradcheck.tracing.tracer import trace
+from gradcheck.deriving.trace import Trace
+from gradcheck.deriving.tracer import trace
+from gradcheck.writing.trace.html import html
+from gradcheck.writing.trace.spelling import number
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")

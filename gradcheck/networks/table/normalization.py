@@ -5,14 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gradcheck.networks.arguments import (
-    boolean,
-    inferred,
-    integer,
-    number,
-    optional_number,
-    whole_numbers,
-)
+from gradcheck.networks.arguments import boolean, inferred, integer, number, optional_number, whole_numbers
 from gradcheck.networks.layer import INFERRED, Arguments, Layer, Misfit, Operand, Parameter, Plan
 from gradcheck.networks.table.linear import feature
 from gradcheck.ops.shapes import Shape, show

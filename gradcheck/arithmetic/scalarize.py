@@ -1,0 +1,212 @@
+"""An array graph written out as a graph of single numbers, one gate an element.
+
+Array ops disappear here by their definitions, so that the engines that know only calculus of
+single numbers (SymPy, high-precision differences) check every array rule from outside.
+Sums become balanced trees: changing one element changes only logarithmically many gates.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from gradcheck.arithmetic.structural import MOVES, _normal
+from gradcheck.arithmetic.system import System
+from gradcheck.errors import SizeError
+from gradcheck.graph.graph import Graph, Params, element_name
+from gradcheck.ops import OPS
+from gradcheck.ops.shapes import Shape
+
+MAX_GATES = 400_000
+"""Single-number gates that the exact engines will write out."""
+
+Span = tuple[int, int, int]
+
+
+def scalarize(
+    graph: Graph, shapes: Mapping[str, Shape], indices: Mapping[str, Any] | None = None
+) -> tuple[Graph, dict[str, list[int]]]:
+    """Write `graph` out for inputs of the given `shapes`.
+
+    `indices` are the integer arrays among the inputs, which say where to look things up; they are
+    not numbers to calculate with and do not become nodes.
+
+    Returns the graph of single numbers, whose output is the sum of the output's elements, and
+    for each input the nodes of its elements in row-major order.
+
+    Raises:
+        SizeError: if that takes more than MAX_GATES gates.
+    """
+    result, values = written_out(graph, shapes, indices)
+    numbers = [name for name in graph.inputs if not indices or name not in indices]
+    return result, {name: values[graph.inputs[name]].ravel().tolist() for name in numbers}
+
+
+def written_out(
+    graph: Graph, shapes: Mapping[str, Shape], indices: Mapping[str, Any] | None = None, apart: bool = False
+) -> tuple[Graph, list[Any]]:
+    """Write `graph` out as `scalarize` does, and return the elements of every node.
+
+    Args:
+        graph: the graph.
+        shapes: the shapes of its inputs.
+        indices: integer arrays among them.
+        apart: whether every array gate gets nodes of its own, also one that only moves elements: then the
+            gradient of an element is that of this gate's value, and not of all that share the number.
+
+    Returns:
+        the graph of single numbers, and for each node an array of the nodes of its elements.
+    """
+    for name, shape in shapes.items():
+        if prod(shape) > MAX_GATES:
+            raise _too_many(graph, graph.span(graph.inputs[name]))
+    builder = _Builder(graph)
+    values: list[Any] = [None] * len(graph)
+    for name, node in graph.inputs.items():
+        if indices and name in indices:
+            values[node] = indices[name]
+            continue
+        span = (graph.start[node], graph.end[node], graph.at[node])
+        shape = shapes[name]
+        ids = [builder.result.input(element_name(name, k), span) for k in np.ndindex(shape)]
+        values[node] = np.array(ids, dtype=np.int64).reshape(shape)
+    for node, text in graph.constants.items():
+        made = builder.literal(text) if node in graph.literals else builder.constant(text)
+        values[node] = np.array(made, dtype=np.int64)
+    for node in graph.gates:
+        builder.span = (graph.start[node], graph.end[node], graph.at[node])
+        if (owner := graph.owner(node)) is not None:
+            builder.result.owners.append((len(builder.result), owner))
+        known = len(builder.result)
+        function = builder.system.function(graph.ops[node], graph.params.get(node, ()))
+        values[node] = np.asarray(function(*[values[k] for k in graph.operands(node)]))
+        if apart and (values[node] < known).any():
+            values[node] = builder.elementwise("identity", values[node])
+    builder.span = (graph.start[graph.output], graph.end[graph.output], graph.at[graph.output])
+    total = builder.system.function("sum", (("axis", None), ("keepdims", False)))(values[graph.output])
+    builder.result.output = int(total)
+    return builder.result, values
+
+
+def _too_many(graph: Graph, span: tuple[int, int]) -> SizeError:
+    return SizeError(
+        f"written out element by element, this takes more than {MAX_GATES:,} gates",
+        graph.source, span, "give smaller arrays: a rule that is right for 5×10 is right for 500×1000",
+    )  # fmt: skip
+
+
+class _Tracing(System):
+    """The system whose numbers are nodes of a graph under construction."""
+
+    def __init__(self, builder: _Builder) -> None:
+        super().__init__("graph", builder.natives(), builder.constant, literal=builder.literal, inline={})
+        self.builder = builder
+
+    def function(self, op: str, params: Params = ()) -> Callable[..., Any]:
+        if op not in self.natives and OPS[op].elementwise:
+            return lambda *x: self.builder.elementwise(op, *x)
+        return super().function(op, params)
+
+
+class _Builder:
+    def __init__(self, graph: Graph) -> None:
+        self.result = Graph(graph.source)
+        self.span: Span = (0, 0, 0)
+        self.constants: dict[str, int] = {}
+        self.system = _Tracing(self)
+
+    def constant(self, text: str) -> int:
+        node = self.constants.get(text)
+        if node is None:
+            node = self.constants[text] = self.result.constant(text, self.span)
+        return node
+
+    def literal(self, text: str) -> int:
+        """Return the node of a number in an op's definition, which is exact as it is written."""
+        key = f"exactly {text}"
+        if key not in self.constants:
+            self.constants[key] = self.result.constant(text, self.span)
+            self.result.literals.add(self.constants[key])
+        return self.constants[key]
+
+    def gate(self, op: str, *operands: int) -> int:
+        if len(self.result) >= MAX_GATES:
+            raise _too_many(self.result, (self.span[0], self.span[1]))
+        return self.result.gate(op, [int(k) for k in operands], (), self.span)
+
+    def elementwise(self, op: str, *operands: Any) -> Any:
+        arrays = np.broadcast_arrays(*operands)
+        flat = [self.gate(op, *row) for row in zip(*(a.ravel() for a in arrays), strict=True)]
+        return np.array(flat, dtype=np.int64).reshape(arrays[0].shape)
+
+    def tree(self, op: str, nodes: list[int], empty: str) -> int:
+        """Combine nodes pairwise, level by level."""
+        if not nodes:
+            return self.constant(empty)
+        if op in ("max", "min"):
+            # A padded window holds an element twice: max(x, x) would look like a tie.
+            nodes = list(dict.fromkeys(nodes))
+        while len(nodes) > 1:
+            pairs = [self.gate(op, *nodes[k : k + 2]) for k in range(0, len(nodes) - 1, 2)]
+            nodes = pairs + nodes[len(nodes) & ~1 :]
+        return nodes[0]
+
+    def reduction(self, op: str, empty: str) -> Callable[..., Any]:
+        def reduce(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+            x = np.asarray(x)
+            axes = _normal(x, axis)
+            kept = [n for k, n in enumerate(x.shape) if k not in axes]
+            moved = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim)).reshape(*kept, -1)
+            flat = [self.tree(op, moved[k].tolist(), empty) for k in itertools.product(*map(range, kept))]
+            shape = [1 if k in axes else n for k, n in enumerate(x.shape)] if keepdims else kept
+            return np.array(flat, dtype=np.int64).reshape(shape)
+
+        return reduce
+
+    def matmul(self, x: Any, y: Any) -> Any:
+        left = x[None, :] if x.ndim == 1 else x
+        right = y[:, None] if y.ndim == 1 else y
+        products = self.elementwise("mul", left[..., :, :, None], right[..., None, :, :])
+        total = self.reduction("add", "0")(products, axis=-2)
+        if x.ndim == 1:
+            total = total[..., 0, :]
+        return total[..., 0] if y.ndim == 1 else total
+
+    def cumsum(self, x: Any, axis: int | None = None) -> Any:
+        x = np.ravel(x) if axis is None else np.moveaxis(x, axis, 0)
+        rows = list(x[:1])
+        for row in x[1:]:
+            rows.append(self.elementwise("add", rows[-1], row))
+        result = np.array(rows, dtype=np.int64).reshape(x.shape)
+        return result if axis is None else np.moveaxis(result, 0, axis)
+
+    def fold(self, x: Any, *, size: Shape, **reach: Any) -> Any:
+        cells = np.asarray(MOVES["windows"](np.arange(prod(size)).reshape(size), zero=-1, **reach)).ravel()
+        lead = x.shape[: x.ndim - 2 * len(size)]
+        flat = []
+        for row in x.reshape(*lead, -1).reshape(-1, len(cells)):
+            parts: list[list[int]] = [[] for _ in range(prod(size))]
+            for cell, node in zip(cells.tolist(), row.tolist(), strict=True):
+                if cell >= 0:
+                    parts[cell].append(node)
+            flat += [self.tree("add", part, "0") for part in parts]
+        return np.array(flat, dtype=np.int64).reshape(*lead, *size)
+
+    def natives(self) -> dict[str, Callable[..., Any]]:
+        return {
+            **MOVES,
+            "count": lambda x, axis=None: np.array(self.constant(str(MOVES["count"](x, axis=axis)))),
+            "sum": self.reduction("add", "0"),
+            "prod": self.reduction("mul", "1"),
+            "amax": self.reduction("max", "0"),
+            "amin": self.reduction("min", "0"),
+            "matmul": self.matmul,
+            "outer": lambda x, y: self.elementwise("mul", x[:, None], y[None, :]),
+            "cumsum": self.cumsum,
+            "windows": lambda x, **reach: MOVES["windows"](x, zero=self.constant("0"), **reach),
+            "fold": self.fold,
+        }

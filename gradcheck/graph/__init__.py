@@ -1,0 +1,1 @@
+"""The computation graph: nodes, shapes, and evaluation as one loop in any arithmetic."""

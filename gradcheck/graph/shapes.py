@@ -1,0 +1,53 @@
+"""Shapes of every node before any number is computed, and what it would cost to compute them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+
+from gradcheck.errors import ShapeError, SizeError
+from gradcheck.graph.graph import Graph
+from gradcheck.ops import OPS
+from gradcheck.ops.shapes import Shape, elementwise, show
+
+MAX_ELEMENTS = 50_000_000
+"""Elements of all intermediate values together: 400 MB of float64."""
+
+
+def infer(graph: Graph, inputs: Mapping[str, Shape]) -> list[Shape]:
+    """Return the shape of each node for inputs of the given shapes.
+
+    Raises:
+        ShapeError: naming the op, its operands and their shapes.
+        SizeError: if the values would not fit in the stated memory.
+    """
+    if not any(inputs.values()) and not graph.params and set(graph.ops).isdisjoint(_ARRAY_OPS):
+        return [()] * len(graph)
+    result: list[Shape] = [()] * len(graph)
+    for name, node in graph.inputs.items():
+        result[node] = inputs[name]
+    total = 0
+    for node in graph.gates:
+        row = OPS[graph.ops[node]]
+        operands = graph.operands(node)
+        shapes = [result[k] for k in operands]
+        try:
+            if row.shape is None:
+                result[node] = elementwise(*shapes)
+            else:
+                result[node] = row.shape(*shapes, **dict(graph.params.get(node, ())))
+        except ValueError as error:
+            known = [f"`{graph.text(k)}` is {show(result[k])}" for k in operands if len(graph.text(k)) < 40]
+            hint = "; ".join(known) or None
+            at = graph.at[node]
+            raise ShapeError(str(error), graph.source, (at, at + 1), hint) from None
+        total += prod(result[node])
+        if total > MAX_ELEMENTS:
+            raise SizeError(
+                f"the values up to here take {total:,} numbers", graph.source, graph.span(node),
+                f"the limit is {MAX_ELEMENTS:,}",
+            )  # fmt: skip
+    return result
+
+
+_ARRAY_OPS = frozenset(op.name for op in OPS.values() if not op.elementwise)

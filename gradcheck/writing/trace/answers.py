@@ -1,0 +1,140 @@
+"""What was asked beside the derivation: the sum over paths, and forward mode."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from gradcheck.deriving.forward_mode import Operations, Pass
+from gradcheck.deriving.paths import Group, Path
+from gradcheck.deriving.records import Step, shape_of, stage_names
+from gradcheck.deriving.trace import Trace
+from gradcheck.errors import visible
+from gradcheck.graph.graph import element_name
+from gradcheck.notation.printer import POWER, Piece, applied, signed
+from gradcheck.writing.text import Line, fold, plural
+from gradcheck.writing.trace.matrices import matrix
+from gradcheck.writing.trace.spelling import Speller, number
+
+INDENT = 6
+
+
+def paths(trace: Trace, speller: Speller, width: int) -> list[Line]:
+    """Return the gradient as a sum over paths."""
+    found = trace.paths
+    assert found is not None
+    name = speller.gradient_name(found.name)
+    d = trace.derivation
+    title = f", the sum over {plural(found.count, 'path')} from {visible(found.name)} to {visible(d.output)}"
+    result: list[Line] = fold([(f"Why {name}", "head"), (title, "")], width, 4)
+    if not found.count:
+        result.append([("  nothing flows back to it", "")])
+    parts: list[Path | Group] = [*found.paths] or [*found.groups]
+    if found.count and not found.paths:
+        result.append([("  too many to list; by the stage at which they begin:", "")])
+    named = stage_names(d)
+    arrow = " -> " if speller.ascii_only else " → "
+    for part in parts:
+        if isinstance(part, Path):
+            stages = [f"[{k}] {visible(named.get(k, '…'))}" for k in part.steps]
+            text = arrow.join([visible(found.name), *stages])
+            product = _product(part, speller)
+        else:
+            text, product = f"[{part.step}]: {plural(part.count, 'path')}", ""
+        line: Line = [(f"  {text}", ""), (f": {product}", "")] if product else [(f"  {text}", "")]
+        result += _valued(line, part.value, speller, width)
+    if found.closed:
+        result.append([(f"  {plural(found.closed, 'path')} more where a slope is zero everywhere", "dim")])
+    if len(parts) > 1:
+        sums = [signed(number(float(part.value), speller.digits)) for part in parts] if not d.arrays else []
+        line = [(f"  {name} = {_chained('add', sums, speller)}" if sums else f"  {name}, added up", "")]
+        result += _valued(line, found.total, speller, width)
+    return result
+
+
+def _product(path: Path, speller: Speller) -> str:
+    """Return the local derivatives along a path as a product, in the order of its stages."""
+    return _chained("mul", [signed(number(x, speller.digits)) for x in path.locals], speller)
+
+
+def _valued(line: Line, value: object, speller: Speller, width: int) -> list[Line]:
+    """Return a line that ends with a number, or an array below it."""
+    if not shape_of(value):
+        end = number(float(value), speller.digits)  # type: ignore[arg-type]
+        repeated = line[-1][0].endswith((f": {end}", f"= {end}"))
+        return fold(line if repeated else [*line, (" = ", ""), (end, "backward")], width, INDENT)
+    rows = matrix(value, speller.digits, width - INDENT - 4)
+    return [*fold(line, width, INDENT), *([(" " * (INDENT + 4), ""), (row, "backward")] for row in rows)]
+
+
+def passes(trace: Trace, speller: Speller, width: int) -> list[Line]:
+    """Return the same gradients by forward mode, and what both modes cost."""
+    found = trace.passes
+    assert found is not None
+    result: list[Line] = [[("Forward mode", "head"), (", a pass for each input number", "")]]
+    if found.refused:
+        result += fold([(f"  not carried out: {found.refused}", "")], width, 2)
+    for k, one in enumerate(found.passes, 1):
+        result += _pass(trace, one, k, speller, width)
+    forward, reverse = found.forward_operations, found.reverse_operations
+    result += fold([(f"  Forward mode: {cost(forward)}.", "")], width, 4)
+    result += fold([(f"  Reverse mode: {cost(reverse)}.", "")], width, 4)
+    why = "every input number costs forward mode a pass; reverse mode goes back once for all of them"
+    return [*result, *fold([(f"  {why[0].upper()}{why[1:]}.", "dim")], width, 4)]
+
+
+def cost(one: Operations) -> str:
+    """Return what passes cost, in words."""
+    passes = "1 pass" if one.passes == 1 else f"{one.passes:,} passes"
+    text = f"{passes}, {plural(one.gates, 'gate')} visited"
+    if one.products is not None and one.sums is not None:
+        text += f", {plural(one.products, 'product')} (those by 1 too), {plural(one.sums, 'sum')}"
+    return text
+
+
+def _pass(trace: Trace, one: Pass, k: int, speller: Speller, width: int) -> list[Line]:
+    d = trace.derivation
+    along = visible(element_name(one.input, one.index))
+    result = fold([(f"  pass {k}", "dim"), (f", along {along}: d{along}/d{along} = 1", "")], width, INDENT)
+    if not d.arrays:
+        for step in d.steps:
+            tangent = one.tangents[step.number - 1]
+            if tangent is not None:
+                result += fold(_tangent(step, one, speller), width, INDENT + 4)
+        return result
+    end = number(one.derivative, speller.digits)
+    return [*result, *fold([(f"      d{visible(d.output)}/d{along} = ", ""), (end, "backward")], width, INDENT + 4)]
+
+
+def _tangent(step: Step, one: Pass, speller: Speller) -> Line:
+    """Return the line of one stage in a pass: the sum of local derivative times tangent."""
+    along = visible(one.input)
+    steps = {other.name: other for other in speller.derivation.steps}
+    symbols, numbers = [], []
+    for flow in step.flows:
+        if flow.operand == one.input:
+            tangent = 1.0
+        else:
+            other = steps.get(flow.operand)
+            if other is None or one.tangents[other.number - 1] is None:
+                continue
+            tangent = float(one.tangents[other.number - 1])
+        towards = Piece(f"d{visible(flow.operand)}/d{along}", POWER)
+        local = _enclosed(speller.formula(flow.local)) if flow.local else Piece("?")
+        factors = [signed(number(x, speller.digits)) for x in (float(flow.partial or 0.0), tangent)]
+        plain = local.text == "1"
+        symbols.append(towards if plain else applied(speller.notation, "mul", [local, towards]))
+        numbers.append(factors[1] if plain else applied(speller.notation, "mul", factors))
+    texts = [_chained("add", symbols, speller), _chained("add", numbers, speller)]
+    value = number(float(one.tangents[step.number - 1]), speller.digits)
+    head = f"    [{step.number}] d{visible(step.name)}/d{along} = "
+    return [(head, ""), (" = ".join(text for text in texts if text != value), ""), (" = ", ""), (value, "backward")]
+
+
+def _enclosed(text: str) -> Piece:
+    """Return a local derivative as a factor: in brackets if it is more than a name or a call."""
+    return Piece(text if text.replace("_", "").isalnum() else f"({text})")
+
+
+def _chained(op: str, pieces: list[Piece], speller: Speller) -> str:
+    """Return a sum or product of several; "" of none."""
+    return reduce(lambda left, right: applied(speller.notation, op, [left, right]), pieces).text if pieces else ""

@@ -1,0 +1,112 @@
+"""The check beside a derivation as cells and sentences of plain text, for formats with tables of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gradcheck.checking.judge import AGREE, DISAGREE, KINK, SEVERITY
+from gradcheck.checking.results import Gradient, Report
+from gradcheck.checking.verdicts import SpecResult, TensorResult, Verification
+from gradcheck.deriving.records import Derivation
+from gradcheck.ops.shapes import show
+from gradcheck.writing import layout, networks
+from gradcheck.writing.layout import EVERY, TITLES
+from gradcheck.writing.networks import MOST_ROWS
+from gradcheck.writing.text import number, plural
+from gradcheck.writing.trace.spelling import inline
+
+_ONE_LINE = 10**6
+
+
+class Table(NamedTuple):
+    """A comparison.
+
+    Attributes:
+        headings: of the columns; the first names what is compared, the last is the verdict.
+        rows: cells.
+        notes: sentences about single numbers and about how the check was made.
+        forms: (input, closed form of its gradient in gradcheck's language), where there is one.
+        summary: what was checked, and what came of it.
+    """
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+    forms: tuple[tuple[str, str], ...]
+    summary: str
+
+
+def check_table(report: Report | Verification) -> Table:
+    """Return the comparison as a table."""
+    return _tensors(report) if isinstance(report, Verification) else _gradients(report)
+
+
+def _gradients(report: Report) -> Table:
+    found = [g for one in report.checks for g in one.gradients]
+    claimed = any(g.claimed is not None for g in found)
+    headings = ["input", "value", *(TITLES[engine] for engine in report.engines), *["claimed"] * claimed, "verdict"]
+    shown = sorted(found, key=lambda g: -SEVERITY.index(g.verdict))[:EVERY] if len(found) > EVERY else found
+    notes = [f"These are {EVERY} of {plural(len(found), 'number')}, the worst first."] * (len(shown) < len(found))
+    notes += [f"{g.name}: {g.verdict}: {g.reason}" for g in shown if g.reason]
+    forms = [(g.name, g.formula) for g in shown if g.formula is not None and not g.index]
+    summary = _summary(layout.lines(report, _ONE_LINE, titled=False), report.exit_code)
+    rows = tuple(_row(report, g, claimed) for g in shown)
+    return Table(tuple(headings), rows, tuple(notes), tuple(forms), summary)
+
+
+def _row(report: Report, g: Gradient, claimed: bool) -> tuple[str, ...]:
+    cells = [g.name, number(g.at)]
+    for engine in report.engines:
+        bar = f" ± {g.error_bound:.1g}" if engine == "finite_difference" and g.error_bound is not None else ""
+        cells.append(number(getattr(g, engine)) + bar)
+    return (*cells, *[number(g.claimed)] * claimed, g.verdict)
+
+
+def _tensors(report: Verification) -> Table:
+    tensors = [tensor for spec in report.specs for tensor in spec.tensors]
+    methods = [m for m in networks.TITLES if any(m in tensor.answers for tensor in tensors)]
+    headings = ("tensor", "shape", *(TITLES[m] for m in methods), "verdict")
+    worst = sorted(tensors, key=lambda t: -SEVERITY.index(t.verdict))[:MOST_ROWS]
+    shown = worst if len(worst) < len(tensors) else tensors
+    notes = [f"These are {len(shown)} of {len(tensors)} tensors, the worst first."] * (len(shown) < len(tensors))
+    notes += [note for spec in report.specs for note in _notes(spec)]
+    summary = _summary(networks.lines(report, _ONE_LINE), report.exit_code)
+    return Table(headings, tuple(_tensor(tensor, methods) for tensor in shown), tuple(notes), (), summary)
+
+
+def _tensor(tensor: TensorResult, methods: Sequence[str]) -> tuple[str, ...]:
+    covered = [f"{tensor.covered(method):,} of {tensor.size:,}" for method in methods]
+    verdict = ", ".join(f"{count:,} {word}" for word, count in tensor.counts().items())
+    return (tensor.name, show(tensor.shape) if tensor.shape else "scalar", *covered, verdict)
+
+
+def _notes(spec: SpecResult) -> list[str]:
+    notes = [fact.reason for fact in (*spec.facts, *spec.faults)]
+    for tensor in spec.tensors:
+        notes += [f"{tensor.name}: {reason}" for reason in list(tensor.reasons.values())[: networks.MOST_REASONS]]
+    held = f"; {plural(spec.held, 'expectation')} held" if spec.held else ""
+    return [*notes, *spec.notes, f"Checked {spec.method}{held}."]
+
+
+def _summary(lines: Sequence[Sequence[tuple[str, str]]], status: int) -> str:
+    """Return the sentence below a report, without the exit status, which means nothing on paper."""
+    return "".join(text for text, _ in lines[-1]).removesuffix(f" Exit status {status}.")
+
+
+def proofs(derivation: Derivation, digits: int) -> list[str]:
+    """Return what SymPy says of the gradients within a derivation, in sentences."""
+    asked = {name: one for name, one in derivation.quantities.items() if one.proof is not None}
+    words = {name: one.proof.word for name, one in asked.items() if one.proof is not None}
+    agreed = sum(word == AGREE for word in words.values())
+    result = []
+    if agreed:
+        which = "each of these gradients" if agreed == len(words) else f"{agreed:,} of these {len(words):,} gradients"
+        result.append(f"SymPy's derivative says the same of {which}, in a hundred digits.")
+    for name, word in words.items():
+        proof = asked[name].proof
+        if word == KINK:
+            result.append(f"{name}: not differentiable here; a convention decides.")
+        elif word == DISAGREE and proof is not None:
+            result.append(f"{name}: SymPy disagrees, with {inline(proof.value, digits)}.")
+    return result
