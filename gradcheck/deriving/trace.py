@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from gradcheck.checking.results import Report
-    from gradcheck.checking.verdicts import Verification
+    from gradcheck.checking.report import Report
     from gradcheck.deriving.forward_mode import ForwardMode
     from gradcheck.deriving.paths import Paths
     from gradcheck.deriving.records import Derivation
@@ -50,7 +49,7 @@ class Trace(NamedTuple):
     """
 
     derivation: Derivation
-    report: Report | Verification | None
+    report: Report | None
     meaning: str
     digits: int
     paths: Paths | None = None

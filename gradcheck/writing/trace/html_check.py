@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from gradcheck.checking.results import Report
-from gradcheck.checking.verdicts import Verification
+from gradcheck.checking.report import Report
 from gradcheck.drawing.svg import escaped
 from gradcheck.writing.trace.check_table import check_table
 from gradcheck.writing.trace.html_sheet import Sheet
 
 
-def check(sheet: Sheet, report: Report | Verification) -> str:
+def check(sheet: Sheet, report: Report) -> str:
     """Return the comparison as a table, with its notes."""
     found = check_table(report)
     head = "".join(f'<th scope="col">{escaped(text)}</th>' for text in found.headings)

@@ -10,6 +10,7 @@ from gradcheck.deriving.trace import Trace
 from gradcheck.errors import visible
 from gradcheck.notation.board import BOARD
 from gradcheck.notation.plain import PLAIN
+from gradcheck.writing.formats import View
 from gradcheck.writing.text import Line, aligned, fold, plural, trimmed, width_of
 from gradcheck.writing.trace import answers
 from gradcheck.writing.trace.check import check_lines, chosen
@@ -30,6 +31,11 @@ LONGEST_WRITTEN = 60
 
 OWN_MARK = "#"
 """Stands in the name of every op that a spec defines."""
+
+
+def view_lines(found: Trace, view: View) -> list[Line]:
+    """Return a derivation as lines for people."""
+    return lines(found, view.width, view.plus_minus)
 
 
 def lines(trace: Trace, width: int, plus_minus: str = "±") -> list[Line]:
