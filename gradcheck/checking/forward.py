@@ -11,7 +11,7 @@ from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.arithmetic.system import System
 from gradcheck.errors import DomainError
 from gradcheck.graph.evaluation import Failure, Values, evaluate
-from gradcheck.graph.graph import Graph
+from gradcheck.graph.graph import LONGEST, Graph
 from gradcheck.ops import OPS
 
 COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
@@ -96,18 +96,45 @@ def explain(graph: Graph, node: int, operands: list[float], index: tuple[int, ..
     failed = next((c for c in row.domain if not _holds(c, row.args, operands)), None)
     text = graph.text(node)
     text = text if len(text) <= 40 else text[:39] + "…"
+    nodes = dict(zip(row.args, graph.operands(node), strict=False))
+    called = {name: _called(graph, node, k) or name for name, k in nodes.items()}
+    # Nobody needs to be told what a 9 is, unless there is nothing else to say.
+    computed = [name for name in named if nodes[name] not in graph.constants] or list(named)
     if failed is None:
-        shown = ", ".join(f"{name} = {value:.10g}" for name, value in named.items())
+        shown = ", ".join(f"{called[name]} = {named[name]:.10g}" for name in computed)
         raise DomainError(
             f"{row.name} overflows float64{where}" + (f": {shown}" if shown else ""),
             graph.source, graph.span(node), f"`{text}` is not finite here", node,
         )  # fmt: skip
     used = [name for name in row.args if name in _words(failed) and name in named]
-    shown = ", ".join(f"{name} = {named[name]:.10g}" for name in used)
+    shown = ", ".join(f"{called[name]} = {named[name]:.10g}" for name in used)
     raise DomainError(
-        f"{row.name} is not defined here: it needs {failed}, but {shown}{where}",
+        f"{row.name} is not defined here: it needs {_condition(failed, called)}, but {shown}{where}",
         graph.source, graph.span(node), f"`{text}` has no value at this point", node,
     )  # fmt: skip
+
+
+def _called(graph: Graph, node: int, operand: int) -> str:
+    """Return what the user calls an operand of a gate; empty where it stands nowhere in the gate's own text."""
+    names = {k: name for table in (graph.inputs, graph.stages) for name, k in table.items()}
+    if operand in names:
+        return names[operand]
+    start, end = graph.span(node)
+    first, last = graph.span(operand)
+    inside = start <= first and last <= end and (first, last) != (start, end)
+    text = " ".join(graph.text(operand).split()) if inside else ""
+    return text if len(text) <= LONGEST else ""
+
+
+def _condition(text: str, called: dict[str, str]) -> str:
+    """Return a condition of the op table over the user's own operands."""
+    alone = re.fullmatch(r"\w+ [<>=!]+ \S+", text) is not None
+
+    def operand(match: re.Match[str]) -> str:
+        name = called.get(match[0], match[0])
+        return name if alone or re.fullmatch(r"[\w.]+|\w+\([^()]*\)", name) else f"({name})"
+
+    return re.sub(r"[A-Za-z_]\w*", operand, text)
 
 
 def _words(text: str) -> set[str]:

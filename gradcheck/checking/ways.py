@@ -18,8 +18,8 @@ from gradcheck.checking.judge import SEVERITY
 from gradcheck.checking.number_by_number import Asked, number_by_number
 from gradcheck.checking.place import Place
 from gradcheck.checking.problem import Problem
-from gradcheck.checking.report import Tensor
 from gradcheck.checking.settings import Settings
+from gradcheck.checking.tensor import Tensor
 from gradcheck.graph.graph import CONSTANT, INPUT
 from gradcheck.language.claims import Claim
 from gradcheck.ops import OPS, OWN
