@@ -41,7 +41,7 @@ from gradcheck.language.parser import parse
 from gradcheck.networks.network import Network
 from gradcheck.notation.plain import PLAIN
 from gradcheck.notation.printer import Piece, write
-from gradcheck.ops import OPS
+from gradcheck.ops import CHOICES, OPS
 from gradcheck.ops.op import Op
 
 SPECS = pathlib.Path(__file__).parent.parent / "specs"
@@ -98,7 +98,8 @@ MORE_ARRAYS: list[tuple[str, dict[str, Any]]] = [
 EVERY = [*SCALARS, *MORE_SCALARS, *ARRAYS, *MORE_ARRAYS]
 
 
-DECIDING = forward.COMPARISONS | {"where"}
+COMPARISONS = {op.name for op in OPS.values() if op.comparison}
+DECIDING = CHOICES | COMPARISONS
 
 LARGE = 1_500
 """Gates, written out, from which on four numbers of each array are differentiated: the time goes with their square."""
@@ -188,7 +189,7 @@ class Truth:
             pairs = pairs[:: max(1, len(pairs) // 4)]
         for cell, mine in pairs:
             # A step changes what a condition decides, however small it is; nothing may flow there.
-            if self.exact.values[cell] is None or self.graph.ops[cell] in forward.COMPARISONS:
+            if self.exact.values[cell] is None or self.graph.ops[cell] in COMPARISONS:
                 assert mine == 0
                 continue
             slope = self.exact.slope(cell)
