@@ -75,6 +75,16 @@ def test_decimals_agree_with_mpmath_to_fifty_digits(name: str) -> None:
             assert gap <= mpmath.mpf("1e-50") * (1 + abs(exact)), row
 
 
+@pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.elementwise])
+def test_decimals_support_what_they_can_compute(name: str) -> None:
+    try:
+        decimals.system(30).function(name)
+    except NotImplementedError:
+        assert not decimals.supports({name})
+    else:
+        assert decimals.supports({name, "add"})
+
+
 @pytest.mark.parametrize("tiny", ["1e-30", "-1e-30", "3e-200", "1e-7", "-0.00001", "0", "10", "-10"])
 @pytest.mark.parametrize("name", ["expm1", "log1p", "tanh", "sinh", "cosh", "tanhshrink", "sigmoid", "softplus"])
 def test_decimals_keep_digits_at_extreme_operands(name: str, tiny: str) -> None:
