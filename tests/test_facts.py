@@ -26,7 +26,9 @@ from gradcheck.arithmetic.numbers import ARITHMETIC
 from gradcheck.arithmetic.structural import NATIVES as STRUCTURAL
 from gradcheck.arithmetic.structural import accumulate
 from gradcheck.arithmetic.system import System
+from gradcheck.deriving.chart import REDUCTIONS
 from gradcheck.deriving.folding import _DECIDED
+from gradcheck.deriving.quiz_answers import TYPED
 from gradcheck.engines.copies import Dense, general
 from gradcheck.engines.definitions import DEFINITIONS, STEPS
 from gradcheck.errors import Source
@@ -379,6 +381,16 @@ def test_who_writes_comparisons_by_hand_writes_all() -> None:
     assert {op.name for op in OPS.values() if op.copies} < DEFINITIONS.keys()
 
 
+def test_who_names_ops_by_hand_names_all() -> None:
+    typed = parser.parse(Source("a = x; b = a; x.mT + b[0]"))
+    assert {op for op in typed.ops if op in OPS and OPS[op].internal} == TYPED
+    one = np.array([-2.5])
+    reductions = [name for name, op in OPS.items() if "keepdims" in op.params and len(op.args) == 1]
+    alone = {name for name in reductions if compute(name, Sample(((1,),)), [one]) == one[0]}
+    # A log-sum-exp of one number is that number too, but a derivation shows it.
+    assert alone - {"logsumexp"} == REDUCTIONS
+
+
 def rational() -> System:
     """Return the system of fractions, which has no more than sums, products, quotients and comparisons."""
     one, zero = Fraction(1), Fraction(0)
@@ -468,3 +480,33 @@ def test_conditions_in_words_say_how_they_are_decided() -> None:
 def test_no_text_can_call_what_is_internal() -> None:
     for name, op in EVERY.items():
         assert op.internal == (name not in FUNCTIONS)
+
+
+GUARDS: dict[str, Callable[[str], None]] = {
+    "view": test_view_is_whether_memory_is_shared, "fills": test_fills_is_whether_zeros_are_put_in,
+    "moves": test_moves_is_whether_rules_only_carry_gradients,
+    "sums": test_sums_is_whether_moved_elements_are_added_up,
+    "measures": test_measures_is_whether_only_shapes_count,
+    "choice": test_choice_is_whether_one_operand_chooses_another,
+    "locally_constant": test_locally_constant_is_whether_nothing_moves,
+    "staircase": test_staircase_is_whether_every_unit_has_a_jump, "cheap": test_cheap_is_whether_it_is_one_operation,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", GUARDS)
+def test_every_fact_is_guarded_for_every_op(field: str) -> None:
+    unseen = []
+    for name, row in EVERY.items():
+        with mock.patch.object(row, field, not getattr(row, field)):
+            try:
+                GUARDS[field](name)
+            except AssertionError:
+                continue
+        unseen.append(name)
+    assert unseen == []
+
+
+def test_the_others_are_not_yes_or_no() -> None:
+    """A new field of yes or no needs a guard, or a reason why it can have none."""
+    flags = {field for field in Op.__slots__ if isinstance(getattr(OPS["sin"], field), bool)}
+    assert flags - GUARDS.keys() == {"internal"}

@@ -21,15 +21,18 @@ Beyond the edge there are zeros, or with `edge="inside"` (max pooling, where not
 outside) the window's first element inside once more.
 """
 
-_ALL = "kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=edge"
+SAME = "kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=edge"
+"""The same in a formula."""
+
+WINDOWS = f"windows(x, {SAME})"
 
 OPS = [
     Op(
-        "windows", "x", vjp=(f"unwindow(g, x, {_ALL})",), params=REACH, shape=shapes.windows,
+        "windows", "x", vjp=(f"unwindow(g, x, {SAME})",), params=REACH, shape=shapes.windows,
         moves=True, fills=True, internal=True, habit="copies: where windows overlap, what comes back is added up",
     ),
     Op(
-        "fold", "x", vjp=(f"windows(g, {_ALL})",), params={"size": REQUIRED, **REACH},
+        "fold", "x", vjp=(f"windows(g, {SAME})",), params={"size": REQUIRED, **REACH},
         shape=shapes.fold, moves=True, sums=True, fills=True, internal=True,
     ),
     Op(
