@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from gradcheck.arithmetic.floats import FLOATS
@@ -12,10 +11,8 @@ from gradcheck.arithmetic.system import System
 from gradcheck.errors import DomainError
 from gradcheck.graph.evaluation import Failure, Values, evaluate
 from gradcheck.graph.graph import LONGEST, Graph
-from gradcheck.ops import OPS
-
-COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
-"""Ops that decide which branch of `where` is taken."""
+from gradcheck.ops import CHOICES, OPS
+from gradcheck.ops.op import Worded
 
 
 class Forward(NamedTuple):
@@ -61,7 +58,7 @@ def live(graph: Graph, values: Values) -> set[int]:
     while stack:
         node = stack.pop()
         operands = graph.operands(node)
-        if graph.ops[node] == "where":
+        if graph.ops[node] in CHOICES:
             operands = (operands[0], operands[1] if values[operands[0]] else operands[2])
         for operand in operands:
             if operand not in found:
@@ -74,7 +71,7 @@ def _check_arrays(graph: Graph, values: Values) -> None:
     import numpy as np
 
     finite = bool(np.all(np.isfinite(values[graph.output])))
-    if finite and "where" in graph.ops:
+    if finite and not CHOICES.isdisjoint(graph.ops):
         return
     for node in graph.gates:
         bad = ~np.isfinite(values[node])
@@ -145,20 +142,9 @@ def _holds(condition: str, args: tuple[str, ...], operands: list[float]) -> bool
     """Evaluate a domain condition; one in words cannot be evaluated and is taken as broken."""
     if not operands:
         return True
-    if "integer" in condition:
-        return bool(_WORDED[condition](*operands))
+    if isinstance(condition, Worded):
+        return condition.holds(*operands)
     try:
         return bool(FLOATS.compile([condition], args, single=True)(*operands))
     except (ArithmeticError, ValueError):
         return False
-
-
-def _power_defined(x: float, y: float) -> bool:
-    return x > 0 or (x == 0 and y >= 0) or (x != 0 and y == math.floor(y))
-
-
-_WORDED: dict[str, Callable[..., Any]] = {
-    "x > 0 or y integer, or x = 0 and y >= 0": _power_defined,
-    "x > 0 or x not an integer": lambda *a: a[-1] > 0 or a[-1] != math.floor(a[-1]),
-    "n integer from 0 to 1000": lambda n, _: 0 <= n <= 1000 and n == math.floor(n),
-}
