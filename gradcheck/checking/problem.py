@@ -88,10 +88,11 @@ class Problem:
 
     @property
     def output(self) -> str:
-        """What the output is called: the last stage's name, or the text of the only one."""
+        """What the output is called: its stage's or node's name, or else its text."""
         named = [name for name, node in self.graph.stages.items() if node == self.graph.output]
-        single = self.origin.file is None and len(self.graph.stages) <= 1
-        return " ".join(self.origin.text.split()) if single or not named else named[-1]
+        if named:
+            return named[-1]
+        return " ".join((self.graph.text(self.graph.output) if self.graph.stages else self.origin.text).split())
 
 
 def problem_of_text(
