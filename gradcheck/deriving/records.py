@@ -160,6 +160,11 @@ class Step(NamedTuple):
     replaces: str = ""
     proof: Proof | None = None
 
+    @property
+    def kind(self) -> str:
+        """Its gate, as people say it."""
+        return self.gate.replace("_", " ")
+
 
 class Block(NamedTuple):
     """A layer of a network.

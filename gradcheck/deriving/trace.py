@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gradcheck.notation.numbers import DIGITS
+
 if TYPE_CHECKING:
     from gradcheck.checking.results import Report
     from gradcheck.checking.verdicts import Verification
@@ -11,9 +13,6 @@ if TYPE_CHECKING:
     from gradcheck.deriving.paths import Paths
     from gradcheck.deriving.records import Derivation
     from gradcheck.errors import GradcheckError
-
-DIGITS = 6
-"""Significant digits of a number, unless more are asked for."""
 
 
 class Asked(NamedTuple):

@@ -13,7 +13,6 @@ from gradcheck.deriving.records import (
     INPUT,
     PARAMETER,
     Derivation,
-    Flow,
     Formula,
     Leaf,
     Part,
@@ -21,13 +20,14 @@ from gradcheck.deriving.records import (
     Symbol,
     shape_of,
 )
+from gradcheck.deriving.sheet import Back, Share
 from gradcheck.errors import visible
 from gradcheck.graph.graph import Graph
+from gradcheck.notation import numbers
 from gradcheck.notation.definitions import statements
 from gradcheck.notation.latex import LATEX, number, symbol
 from gradcheck.notation.latex_names import word
 from gradcheck.notation.printer import ATOM, POWER, Piece, write
-from gradcheck.writing.trace import spelling
 from gradcheck.writing.trace.matrices import matrix, summary
 from gradcheck.writing.trace.spelling import Speller, without_repetition
 from gradcheck.writing.trace.tex_width import ANSWER, END, GRADIENT, MARKS, VALUE, width
@@ -107,7 +107,7 @@ class Equations(Speller):
 
     def figure(self, value: Any, of_gradient: bool | None = None, digits: int | None = None) -> Piece:
         """Return a number, marked as a value or a gradient."""
-        piece = number(spelling.number(float(value), digits or self.digits))
+        piece = number(numbers.number(float(value), digits or self.digits))
         if of_gradient is None:
             return piece
         return piece._replace(text=f"{GRADIENT if of_gradient else VALUE}{piece.text}{END}")
@@ -166,30 +166,27 @@ class Equations(Speller):
         kind = "" if leaf.kind == "input" else leaf.kind
         return Equation(self.shaped(self.name(leaf.name), leaf.value), (self.array(leaf.value, False),), kind)
 
-    def back(self, step: Step, flow: Flow) -> Equation:
+    def backward(self, back: Back) -> list[Equation]:
+        """Return what goes back from a stage, and the sums that are then complete."""
+        return [*(self.back(back.step, share) for share in back.shares), *map(self.sum, back.sums)]
+
+    def back(self, step: Step, share: Share) -> Equation:
         """Return what goes back to one operand: upstream gradient times local derivative."""
-        one = self.quantities[flow.operand]
-        left = self.gradient_name(flow.operand)
-        left = self.shaped(left, flow.value) if len(one.parts) < 2 else self.share(left, step.number)
+        flow, name = share.flow, self.gradient_name(share.flow.operand)
+        left = self.share(name, step.number) if share.several else self.shaped(name, flow.value)
         if self.derivation.arrays:
             stages = [self.formula(flow.rule), self.array(flow.value, True)]
         else:
             stages = self.chain(flow, float(step.gradient))
-        if len(one.parts) < 2:
-            stages = self.answered(one, stages)
-        note = ""
-        if flow.summed:
-            note = f"summed over axis {' and '.join(map(str, flow.summed))}: {visible(flow.operand)} was broadcast"
-        return Equation(left, tuple(stages), note)
+        return Equation(left, tuple(stages if share.several else self.answered(share.target, stages)), share.note)
 
     def share(self, left: str, step: int) -> str:
         """Return what a stage contributes to a gradient, as a name."""
         return rf"\left. {left} \right|_{{{_stage(step)}}}"
 
-    def fork(self, name: str) -> Equation:
+    def sum(self, one: Leaf | Step) -> Equation:
         """Return a gradient as the sum of what its uses contribute, each with its stage."""
-        one = self.quantities[name]
-        left = self.gradient_name(name)
+        left = self.gradient_name(one.name)
         if shape_of(one.gradient):
             total = " + ".join(self.share(left, part.step) for part in one.parts)
         else:

@@ -10,7 +10,8 @@ from importlib.resources import files
 
 from gradcheck.deriving.records import CONSTANT, shape_of
 from gradcheck.deriving.trace import Trace
-from gradcheck.drawing.svg import STYLE, escaped
+from gradcheck.drawing.svg import STYLE
+from gradcheck.notation.markup import escaped
 from gradcheck.writing.trace import html_answers, html_blocks, html_live, html_steps
 from gradcheck.writing.trace.check_table import proofs
 from gradcheck.writing.trace.html_check import check

@@ -7,15 +7,15 @@ from typing import Any
 from gradcheck.deriving.forward_mode import ForwardMode, Pass
 from gradcheck.deriving.paths import Group, Path, Paths
 from gradcheck.deriving.records import shape_of, stage_names
-from gradcheck.drawing.svg import escaped
 from gradcheck.graph.graph import element_name
+from gradcheck.notation.markup import escaped
+from gradcheck.notation.numbers import number
 from gradcheck.notation.printer import PRODUCT, SUM, Piece, applied
 from gradcheck.writing.text import plural
 from gradcheck.writing.trace.answers import cost
 from gradcheck.writing.trace.html_arrays import array, data
 from gradcheck.writing.trace.html_math import MATH, math, signed_number
 from gradcheck.writing.trace.html_sheet import Sheet
-from gradcheck.writing.trace.spelling import number
 
 ARROW = "<mo>→</mo>"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gradcheck.deriving.records import CONSTANT, Block, Leaf, Step, shape_of
-from gradcheck.drawing.svg import escaped
 from gradcheck.errors import visible
+from gradcheck.notation.markup import escaped
 from gradcheck.writing.trace.html_arrays import array, shape_text
 from gradcheck.writing.trace.html_math import SHORT, math, settings
 from gradcheck.writing.trace.html_sheet import Sheet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcheck.checking.results import Report
 from gradcheck.checking.verdicts import Verification
-from gradcheck.drawing.svg import escaped
+from gradcheck.notation.markup import escaped
 from gradcheck.writing.trace.check_table import check_table
 from gradcheck.writing.trace.html_sheet import Sheet
 

@@ -12,11 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from gradcheck.deriving.records import CONSTANT, Derivation, Formula, Leaf, Step, Symbol, shape_of
-from gradcheck.drawing.svg import escaped
 from gradcheck.errors import UNSAFE
 from gradcheck.graph.graph import CONSTANT as NUMBER
 from gradcheck.graph.graph import INPUT
 from gradcheck.notation.javascript import HELPERS, JAVASCRIPT, needed, speaks
+from gradcheck.notation.markup import escaped
 from gradcheck.notation.printer import Piece, write
 from gradcheck.writing.trace.html_math import math
 from gradcheck.writing.trace.html_sheet import Sheet

@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any
 
 from gradcheck.deriving.records import Derivation, Flow, Formula, Symbol, shape_of
-from gradcheck.drawing.svg import escaped
 from gradcheck.graph.graph import Params
 from gradcheck.notation.board import index
+from gradcheck.notation.markup import escaped
+from gradcheck.notation.numbers import number
 from gradcheck.notation.printer import (  # fmt: skip
     ATOM,
     COMPARISON,
@@ -32,7 +33,6 @@ from gradcheck.notation.printer import (  # fmt: skip
     same,
     write,
 )
-from gradcheck.writing.trace.spelling import number
 
 MINUS = '<mo form="prefix" lspace="0" rspace="0">−</mo>'
 """The sign of a number or a product."""

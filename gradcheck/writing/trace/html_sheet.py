@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from gradcheck.deriving.records import Derivation, Leaf, Step
 from gradcheck.deriving.trace import Trace
-from gradcheck.drawing.svg import escaped
 from gradcheck.errors import visible
+from gradcheck.notation.markup import escaped
 from gradcheck.writing.trace.html_math import Typesetter
 from gradcheck.writing.trace.spelling import Speller
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradcheck.deriving.records import CONSTANT, Flow, Leaf, Step, shape_of
-from gradcheck.drawing.svg import escaped
+from gradcheck.notation.markup import escaped
 from gradcheck.writing.trace.html_arrays import array, data, shape_text
 from gradcheck.writing.trace.html_math import EQUALS, math
 from gradcheck.writing.trace.html_sheet import Sheet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcheck.deriving.records import shape_of
-from gradcheck.writing.trace.spelling import inline, number
+from gradcheck.notation.numbers import inline, number
 
 MOST_ROWS, MOST_COLUMNS = 8, 8
 """Rows and columns of a matrix that is printed whole."""
