@@ -124,6 +124,11 @@ class Layer(NamedTuple, Generic[T]):
     lines: tuple[T, ...]
 
 
+def flat(layers: Iterable[Layer[T]]) -> list[T]:
+    """Return the lines of all layers."""
+    return [line for layer in layers for line in layer.lines]
+
+
 class Forward(NamedTuple):
     """The forward pass; `tabular` where a table could say the same: single numbers, and none lacks its value."""
 

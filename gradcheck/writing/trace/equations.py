@@ -27,7 +27,7 @@ from gradcheck.notation import numbers
 from gradcheck.notation.definitions import statements
 from gradcheck.notation.latex import LATEX, number, symbol
 from gradcheck.notation.latex_names import word
-from gradcheck.notation.printer import ATOM, POWER, Piece, write
+from gradcheck.notation.printer import Piece, write
 from gradcheck.writing.trace.matrices import matrix, summary
 from gradcheck.writing.trace.spelling import Speller, without_repetition
 from gradcheck.writing.trace.tex_width import ANSWER, END, GRADIENT, MARKS, VALUE, width
@@ -68,7 +68,6 @@ class Equations(Speller):
 
     def __init__(self, derivation: Derivation, digits: int) -> None:
         super().__init__(derivation, digits, LATEX)
-        self.fixed = {leaf.name for leaf in derivation.leaves if leaf.node in derivation.graph.constants}
         self.inputs = {leaf.name for leaf in derivation.leaves if leaf.kind in (INPUT, PARAMETER)}
         self.names: dict[str, str] = {}
         self.short: dict[str, str] = {}
@@ -89,7 +88,7 @@ class Equations(Speller):
 
     def name(self, name: str) -> str:
         """Return a quantity's name; a constant is its number."""
-        return LATEX.constant(name).text if name in self.fixed else self.names.get(name) or symbol(visible(name))
+        return LATEX.constant(name).text if self.fixed(name) else self.names.get(name) or symbol(visible(name))
 
     def gradient_name(self, name: str) -> str:
         """Return what the gradient of the output with respect to `name` is called."""
@@ -98,12 +97,6 @@ class Equations(Speller):
             mark = "'" if f"d_{name}" in self.quantities else ""
             return f"d{mark}_{{{self.name(name)}}}"
         return rf"\frac{{\partial {self.name(self.derivation.output)}}}{{\partial {self.name(name)}}}"
-
-    def symbol(self, symbol: Symbol) -> Piece:
-        """Return a symbol of a formula."""
-        if symbol.of_gradient:
-            return Piece(self.gradient_name(symbol.name), ATOM if self.derivation.arrays else POWER)
-        return LATEX.constant(symbol.name) if symbol.name in self.fixed else Piece(self.name(symbol.name))
 
     def figure(self, value: Any, of_gradient: bool | None = None, digits: int | None = None) -> Piece:
         """Return a number, marked as a value or a gradient."""
@@ -114,7 +107,7 @@ class Equations(Speller):
 
     def numeral(self, symbol: Symbol, digits: int | None = None) -> Piece:
         """Return the number that a symbol stands for; a constant keeps its own form and is not marked."""
-        fixed = symbol.name in self.fixed and not symbol.of_gradient
+        fixed = self.fixed(symbol.name) and not symbol.of_gradient
         return LATEX.constant(symbol.name) if fixed else super().numeral(symbol, digits)
 
     def bare(self, text: str) -> str:

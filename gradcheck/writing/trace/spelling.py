@@ -70,13 +70,19 @@ class Speller:
             return visible(found)
         return visible(f"d{self.derivation.output}/d{name}")
 
+    def fixed(self, name: str) -> bool:
+        """Whether a quantity is a number of the expression itself."""
+        return name in self.quantities and self.quantities[name].node in self.derivation.graph.constants
+
+    def name(self, name: str) -> str:
+        """Return what a leaf or step is called."""
+        return visible(name)
+
     def symbol(self, symbol: Symbol) -> Piece:
         """Return a symbol of a formula."""
         if symbol.of_gradient:
             return Piece(self.gradient_name(symbol.name), ATOM if self.derivation.arrays else POWER)
-        if self.quantities[symbol.name].node in self.derivation.graph.constants:
-            return self.notation.constant(symbol.name)
-        return Piece(visible(symbol.name))
+        return self.notation.constant(symbol.name) if self.fixed(symbol.name) else Piece(self.name(symbol.name))
 
     def formula(self, formula: Formula) -> str:
         """Return a formula in names."""

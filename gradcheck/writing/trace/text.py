@@ -130,7 +130,7 @@ def _forward(page: Page, block: blocks.Forward) -> list[Line]:
     if not block.layers:
         return []
     if block.tabular and page.drawn is None:
-        table = _table(page, [step for layer in block.layers for step in layer.lines])
+        table = _table(page, blocks.flat(block.layers))
         if width_of(table) <= page.width:
             return table
     result: list[Line] = [[("Forward", "head")]]
