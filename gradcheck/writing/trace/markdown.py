@@ -16,7 +16,7 @@ from gradcheck.deriving.records import Leaf, Step
 from gradcheck.deriving.sheet import Layer, Setters, set_blocks, sheet
 from gradcheck.deriving.trace import Trace
 from gradcheck.errors import visible
-from gradcheck.notation.latex_names import CHARACTERS, word
+from gradcheck.notation.latex_names import on_web, word
 from gradcheck.notation.numbers import number
 from gradcheck.writing.text import plural
 from gradcheck.writing.trace.answers import answer
@@ -48,11 +48,6 @@ ENTITIES = re.compile(r"[<>&|$~]|\](?=[(\[:])|(?<=www)\.|:(?=//)")
 
 BEGINNING = re.compile(r"^[-+#=.)]")
 """What they might take for the beginning of a heading or of a list."""
-
-FOREIGN = {tex: rf"\text{{{sign}}}" for sign, tex in CHARACTERS.items() if tex.startswith(r"\text{")}
-"""Letters that a TeX of plain ASCII needs commands for, and a web page does not."""
-
-UNKNOWN = re.compile(r"\\text\{U\+([0-9A-F]+)\}")
 
 
 def code(text: str) -> str:
@@ -115,7 +110,7 @@ class Page(NamedTuple):
 
 def markdown(trace: Trace) -> str:
     """Return a trace as a Markdown document."""
-    page = Page(trace, Equations(trace.derivation, trace.digits))
+    page = Page(trace, Equations(trace.derivation, trace.digits, web=True))
     return "\n\n".join(set_blocks(page, sheet(trace), SETTERS)) + "\n"
 
 
@@ -250,7 +245,7 @@ def _colours(stages: Sequence[str]) -> int:
 def _remark(text: str) -> str:
     """Return a text within a formula; the commands of `latex_words` are not known to web pages."""
     plain = all(c.isalnum() or c in " []" for c in text)
-    return rf"\text{{{text}}}" if plain else rf"\mathrm{{{word(visible(text))}}}"
+    return rf"\text{{{text}}}" if plain else rf"\mathrm{{{word(visible(text), on_web)}}}"
 
 
 def _math(lines: Sequence[str]) -> str:
@@ -259,10 +254,7 @@ def _math(lines: Sequence[str]) -> str:
 
 
 def _painted(text: str) -> str:
-    """Return formulas as GitHub takes them: with its colours, and without the commands that it forbids."""
+    """Return formulas with their colours."""
     for mark, colour in COLOURS.items():
         text = text.replace(mark, rf"{{\color{{{colour}}}")
-    for tex, shown in FOREIGN.items():
-        text = text.replace(tex, shown)
-    text = UNKNOWN.sub(lambda found: rf"\text{{{chr(int(found[1], 16))}}}", text)
-    return text.replace(ANSWER, r"\mathbf{").replace(END, "}").replace(r"\operatorname{", r"\mathrm{")
+    return text.replace(ANSWER, r"\mathbf{").replace(END, "}")
