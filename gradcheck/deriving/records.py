@@ -223,10 +223,6 @@ class Derivation(NamedTuple):
                 found.setdefault(min(steps), []).append(name)
         return found
 
-    def layer(self, step: Step) -> Block | None:
-        """Return the layer that a step belongs to."""
-        return next((one for one in self.blocks if one.name == step.block), None)
-
 
 def stage_names(derivation: Derivation) -> dict[int, str]:
     """Return the name of each stage by its number, those that a selection left out aside."""
