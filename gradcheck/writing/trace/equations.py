@@ -10,14 +10,17 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gradcheck.deriving.records import HIDDEN, INPUT, PARAMETER, Derivation, Formula, Leaf, Part, Step, Symbol, shape_of
-from gradcheck.deriving.sheet import Back, Share
+from gradcheck.deriving.sheet import Back, Share, Tangents, Why
+from gradcheck.deriving.trace import Trace
 from gradcheck.errors import visible
 from gradcheck.graph.graph import Graph, Params
 from gradcheck.notation import numbers
 from gradcheck.notation.definitions import statements
 from gradcheck.notation.latex import LATEX, WEB, number, symbol
 from gradcheck.notation.latex_names import on_paper, on_web, word
-from gradcheck.notation.printer import POWER, Maker, Piece, write
+from gradcheck.notation.printer import POWER, Maker, Notation, Piece, write
+from gradcheck.writing.trace.answers import answer
+from gradcheck.writing.trace.check_table import proofs
 from gradcheck.writing.trace.matrices import cells, summary
 from gradcheck.writing.trace.spelling import Speller, without_repetition
 from gradcheck.writing.trace.tex_width import ANSWER, END, GRADIENT, MARKS, VALUE, width
@@ -203,6 +206,27 @@ class Equations(Speller):
         output = self.derivation.output
         left = self.name(output) if graph.gates else ""
         return [*(Equation(name, (value,)) for name, value in lines), Equation(left, (result.text,))]
+
+
+class Document(NamedTuple):
+    """A trace, and what writes its formulas in LaTeX: what a document is made of."""
+
+    trace: Trace
+    equations: Equations
+
+    @property
+    def arrays(self) -> bool:
+        """Whether anything is an array."""
+        return self.trace.derivation.arrays
+
+    def answer(self, block: Why | Tangents, notation: Notation, width: int) -> list[str]:
+        """Return what was asked for as a title and lines of plain text."""
+        return answer(block, Speller(self.trace.derivation, self.trace.digits, notation), width).plain
+
+    @property
+    def proofs(self) -> list[str]:
+        """What SymPy says of the gradients inside, in sentences."""
+        return proofs(self.trace.derivation, self.trace.digits)
 
 
 def _stage(step: int) -> str:

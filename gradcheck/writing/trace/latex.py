@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradcheck.deriving import sheet as blocks
 from gradcheck.deriving.sheet import Back, Layer, Setters, set_blocks, sheet
@@ -14,12 +14,10 @@ from gradcheck.notation.latex import LATEX
 from gradcheck.notation.plain import PLAIN
 from gradcheck.notation.printer import Piece, write
 from gradcheck.writing.text import plural
-from gradcheck.writing.trace.answers import answer
-from gradcheck.writing.trace.check_table import check_table, proofs
-from gradcheck.writing.trace.equations import Equation, Equations
+from gradcheck.writing.trace.check_table import check_table
+from gradcheck.writing.trace.equations import Document, Equation, Equations
 from gradcheck.writing.trace.latex_layout import LINE, SIZES, Item, aligned, beside, fits, painted, tabular
 from gradcheck.writing.trace.latex_words import prose, sentence, typed
-from gradcheck.writing.trace.spelling import Speller
 from gradcheck.writing.trace.tex_width import DEEPEST, depth
 
 PREAMBLE = r"""\documentclass[11pt,a4paper,fleqn]{article}
@@ -51,18 +49,6 @@ LARGE = 1.31
 """Size of the title relative to that of the text."""
 
 
-class Page(NamedTuple):
-    """A document.
-
-    Attributes:
-        trace: what is shown.
-        equations: writes its formulas.
-    """
-
-    trace: Trace
-    equations: Equations
-
-
 def latex(trace: Trace) -> str:
     """Return a trace as a document for LaTeX."""
     return PREAMBLE + body(trace) + "\\end{document}\n"
@@ -70,11 +56,11 @@ def latex(trace: Trace) -> str:
 
 def body(trace: Trace) -> str:
     """Return what stands in the document."""
-    page = Page(trace, Equations(trace.derivation, trace.digits))
+    page = Document(trace, Equations(trace.derivation, trace.digits))
     return "\n\n".join(set_blocks(page, sheet(trace), SETTERS)) + "\n\n"
 
 
-def _title(page: Page, block: blocks.Title) -> list[str]:
+def _title(page: Document, block: blocks.Title) -> list[str]:
     """Return the expression or the name of the network, and its value."""
     typeset = "" if block.network else _expression(page)
     heading = typeset or rf"{{\LARGE {prose(block.text)}\par}}"
@@ -83,11 +69,11 @@ def _title(page: Page, block: blocks.Title) -> list[str]:
     value = f"{page.equations.name(block.output)} = {painted(page.equations.array(block.value, False))}"
     given = [page.equations.given(leaf) for leaf in block.point]
     shown = ", ".join(f"${one.left} = {painted(one.stages[0])}$" for one in given)
-    point = f" at {shown}." if shown and not page.trace.derivation.arrays else "."
+    point = f" at {shown}." if shown and not page.arrays else "."
     return [heading, f"Its value is ${value}${point}"]
 
 
-def _expression(page: Page) -> str:
+def _expression(page: Document) -> str:
     """Return the user's own expression, typeset; "" if it cannot be."""
     try:
         written = page.equations.written(parse(page.trace.derivation.graph.source))
@@ -102,12 +88,12 @@ def _expression(page: Page) -> str:
     return ""
 
 
-def _given(page: Page, block: blocks.Given) -> list[str]:
+def _given(page: Document, block: blocks.Given) -> list[str]:
     given = [page.equations.given(leaf) for leaf in block.leaves]
     return [r"\section*{Given}", *beside([[Item(one, remark=one.note)] for one in given])] if block.listed else []
 
 
-def _forward(page: Page, block: blocks.Forward) -> list[str]:
+def _forward(page: Document, block: blocks.Forward) -> list[str]:
     """Return every stage as symbol = formula = numbers = value."""
     result = [r"\section*{Forward}"] if block.layers else []
     for layer in block.layers:
@@ -121,7 +107,7 @@ def _layer(layer: Layer[Any]) -> list[str]:
     return [rf"\subsection*{{{prose(layer.name)}{kind}}}"] if layer.name else []
 
 
-def _backward(page: Page, block: blocks.Backward) -> list[str]:
+def _backward(page: Document, block: blocks.Backward) -> list[str]:
     """Return the gradients from the output back, and what colours and frames mean."""
     if not block.layers:
         return []
@@ -129,34 +115,33 @@ def _backward(page: Page, block: blocks.Backward) -> list[str]:
     result = [r"\section*{Backward}", f"From the output back, beginning with $\\displaystyle {seed} = 1$."]
     for layer in block.layers:
         result += [*_layer(layer), *beside([_back(page, back) for back in layer.lines])]
-    d = page.trace.derivation
     colours = r"\textcolor{value}{Values are green}, \textcolor{gradient}{gradients red}"
-    frames = "" if d.arrays else "; gradients of the inputs are framed"
-    said = "".join(f" {prose(text)}" for text in proofs(d, page.trace.digits))
+    frames = "" if page.arrays else "; gradients of the inputs are framed"
+    said = "".join(f" {prose(text)}" for text in page.proofs)
     return [*result, rf"{{\small {colours}{frames}.{said}\par}}"]
 
 
-def _back(page: Page, back: Back) -> list[Item]:
+def _back(page: Document, back: Back) -> list[Item]:
     """Return what goes back from a stage, and the sums that it completes; the first has what the gate does."""
     first, *rest = (Item(one, remark=one.note) for one in page.equations.backward(back))
     said = "; ".join(filter(None, (back.habit, first.remark)))
     return [first._replace(label=str(back.step.number), remark=said), *rest]
 
 
-def _asked(page: Page, block: blocks.Why | blocks.Tangents) -> list[str]:
-    title, *rest = answer(block, Speller(page.trace.derivation, page.trace.digits, PLAIN), TYPED).plain
+def _asked(page: Document, block: blocks.Why | blocks.Tangents) -> list[str]:
+    title, *rest = page.answer(block, PLAIN, TYPED)
     shown = "\\\\\n".join(map(typed, rest))
     return [f"\\section*{{{prose(title)}}}\n{{\\small\\raggedright\n{shown}\\par}}"]
 
 
-def _check(page: Page, block: blocks.Check) -> list[str]:
+def _check(page: Document, block: blocks.Check) -> list[str]:
     table = check_table(block.report)
     notes = [rf"{{\small {sentence(note)}\par}}" for note in table.notes]
     shown = tabular(table.headings, table.rows)
     return [r"\section*{Check}", shown, sentence(table.summary), *_forms(page, table.forms), *notes]
 
 
-def _forms(page: Page, forms: Sequence[tuple[str, str]]) -> list[str]:
+def _forms(page: Document, forms: Sequence[tuple[str, str]]) -> list[str]:
     """Return SymPy's closed forms, as far as they fit on the page."""
     items = []
     for name, form in forms:
@@ -169,7 +154,7 @@ def _forms(page: Page, forms: Sequence[tuple[str, str]]) -> list[str]:
     return [rf"SymPy's closed form\nopagebreak{aligned(fit)}"] if fit else []
 
 
-SETTERS: Setters[Page, str] = {
+SETTERS: Setters[Document, str] = {
     blocks.Title: _title,
     blocks.Problem: lambda page, block: [sentence(block.message)],
     blocks.Names: lambda page, block: [

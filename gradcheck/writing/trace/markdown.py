@@ -9,22 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradcheck.deriving import sheet as blocks
 from gradcheck.deriving.records import Leaf, Step
 from gradcheck.deriving.sheet import Layer, Setters, set_blocks, sheet
 from gradcheck.deriving.trace import Trace
 from gradcheck.errors import visible
+from gradcheck.notation.board import BOARD
 from gradcheck.notation.latex_names import on_web, word
 from gradcheck.notation.numbers import number
 from gradcheck.writing.text import plural
-from gradcheck.writing.trace.answers import answer
-from gradcheck.writing.trace.check_table import check_table, proofs
-from gradcheck.writing.trace.equations import Equation, Equations
+from gradcheck.writing.trace.check_table import check_table
+from gradcheck.writing.trace.equations import Document, Equation, Equations
 from gradcheck.writing.trace.picture import quantity
 from gradcheck.writing.trace.pictures import mermaid_text
-from gradcheck.writing.trace.spelling import Speller
 from gradcheck.writing.trace.tex_width import ANSWER, END, GRADIENT, VALUE, rows, width
 
 LINE, REMARK = 41.0, 8.0
@@ -92,38 +91,23 @@ def cell(text: str) -> str:
     return f"<code>{''.join(c if c.isalnum() else f'&#{ord(c)};' for c in visible(text))}</code>"
 
 
-class Page(NamedTuple):
-    """A document.
-
-    Attributes:
-        trace: what is shown.
-        equations: writes its formulas.
-    """
-
-    trace: Trace
-    equations: Equations
-
-    def number(self, value: float) -> str:
-        """Return a number."""
-        return number(float(value), self.trace.digits)
-
-
 def markdown(trace: Trace) -> str:
     """Return a trace as a Markdown document."""
-    page = Page(trace, Equations(trace.derivation, trace.digits, web=True))
+    page = Document(trace, Equations(trace.derivation, trace.digits, web=True))
     return "\n\n".join(set_blocks(page, sheet(trace), SETTERS)) + "\n"
 
 
-def _title(page: Page, block: blocks.Title) -> list[str]:
+def _title(page: Document, block: blocks.Title) -> list[str]:
     heading = f"# {code(' '.join(block.text.split()))}"
     if block.value is None:
         return [heading]
-    shown = ", ".join(f"{code(leaf.name)} = {page.number(leaf.value)}" for leaf in block.point)
-    point = f" at {shown}" if shown and not page.trace.derivation.arrays else ""
-    return [heading, f"{code(block.output)} = {page.number(block.value)}{point}"]
+    digits = page.trace.digits
+    shown = ", ".join(f"{code(leaf.name)} = {number(float(leaf.value), digits)}" for leaf in block.point)
+    point = f" at {shown}" if shown and not page.arrays else ""
+    return [heading, f"{code(block.output)} = {number(block.value, digits)}{point}"]
 
 
-def _circuit(page: Page, block: blocks.Circuit) -> list[str]:
+def _circuit(page: Document, block: blocks.Circuit) -> list[str]:
     """Return the picture; nothing where mermaid would refuse it."""
     if not 0 < block.wires <= MOST_EDGES:
         return []
@@ -133,7 +117,7 @@ def _circuit(page: Page, block: blocks.Circuit) -> list[str]:
     return ["## Circuit", "Along each wire: the value \\| the gradient that flows back.", fenced("mermaid", drawn)]
 
 
-def _forward(page: Page, block: blocks.Forward) -> list[str]:
+def _forward(page: Document, block: blocks.Forward) -> list[str]:
     """Return every stage as symbol = formula = numbers = value."""
     result = ["## Forward"] if block.layers else []
     for layer in block.layers:
@@ -146,7 +130,7 @@ def _layer(layer: Layer[Any]) -> list[str]:
     return [f"### {code(layer.name)} {phrase(layer.kind)}".rstrip()] if layer.name else []
 
 
-def _backward(page: Page, block: blocks.Backward) -> list[str]:
+def _backward(page: Document, block: blocks.Backward) -> list[str]:
     """Return the gradients from the output back, a block of formulas for each stage."""
     if not block.layers:
         return []
@@ -159,31 +143,30 @@ def _backward(page: Page, block: blocks.Backward) -> list[str]:
             result.append(f"**[{back.step.number}]** {phrase(back.habit)}")
             result += _aligned(page, lines)
             result += [prose(one.note) for one in lines if one.note]
-    d = page.trace.derivation
-    said = "Values are green, gradients red" + ("." if d.arrays else "; the gradients of the inputs are bold.")
-    return [*result, " ".join([said, *map(prose, proofs(d, page.trace.digits))])]
+    said = "Values are green, gradients red" + ("." if page.arrays else "; the gradients of the inputs are bold.")
+    return [*result, " ".join([said, *map(prose, page.proofs)])]
 
 
-def _values(page: Page, block: blocks.Values) -> list[str]:
+def _values(page: Document, block: blocks.Values) -> list[str]:
     """Return all quantities with their values and gradients."""
     rows = [_row(page, one) for one in block.quantities]
     headings = ["quantity", "from", "value", "gradient"]
     return ["## Values and gradients", table(headings, rows, {0, 1})] if rows else []
 
 
-def _row(page: Page, one: Leaf | Step) -> list[str]:
+def _row(page: Document, one: Leaf | Step) -> list[str]:
     """Return a row; arrays that are too large for it as their shapes."""
     source = f"[{one.number}] {one.kind}" if isinstance(one, Step) else one.kind
     numbers = ["" if value is None else quantity(value, page.trace.digits) for value in (one.value, one.gradient)]
     return [cell(one.name), *map(phrase, (source, *numbers))]
 
 
-def _asked(page: Page, block: blocks.Why | blocks.Tangents) -> list[str]:
-    title, *rest = answer(block, Speller(page.trace.derivation, page.trace.digits), TYPED).plain
+def _asked(page: Document, block: blocks.Why | blocks.Tangents) -> list[str]:
+    title, *rest = page.answer(block, BOARD, TYPED)
     return [f"## {phrase(title)}", fenced("text", "\n".join(rest))]
 
 
-def _check(page: Page, block: blocks.Check) -> list[str]:
+def _check(page: Document, block: blocks.Check) -> list[str]:
     found = check_table(block.report)
     cells = [[cell(row[0]), *map(phrase, row[1:])] for row in found.rows]
     result = ["## Check", table(found.headings, cells, {0, len(found.headings) - 1}), prose(found.summary)]
@@ -193,7 +176,7 @@ def _check(page: Page, block: blocks.Check) -> list[str]:
     return [*result, *(prose(note) for note in found.notes)]
 
 
-SETTERS: Setters[Page, str] = {
+SETTERS: Setters[Document, str] = {
     blocks.Title: _title,
     blocks.Problem: lambda page, block: [prose(block.message)],
     blocks.Names: lambda page, block: [
@@ -217,7 +200,7 @@ SETTERS: Setters[Page, str] = {
 """The document from top to bottom: which blocks, and what sets them."""
 
 
-def _aligned(page: Page, equations: Iterable[Equation], notes: Sequence[str] = ()) -> list[str]:
+def _aligned(page: Document, equations: Iterable[Equation], notes: Sequence[str] = ()) -> list[str]:
     """Return equations, with notes beside them, as blocks of formulas, none with more colours than GitHub takes."""
     every = list(equations)
     result: list[str] = []
