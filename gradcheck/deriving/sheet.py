@@ -65,6 +65,11 @@ class Hidden(NamedTuple):
 
     stages: int
 
+    @property
+    def said(self) -> str:
+        """The same in words."""
+        return f"{self.stages:,} stage{'s' * (self.stages != 1)} not shown"
+
 
 class NoGates(NamedTuple):
     """There is nothing to derive."""

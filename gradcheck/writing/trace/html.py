@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 
 from gradcheck.deriving import sheet as blocks
-from gradcheck.deriving.records import shape_of
+from gradcheck.deriving.records import Leaf
 from gradcheck.deriving.sheet import Setters, set_blocks
 from gradcheck.deriving.trace import Trace
 from gradcheck.drawing.svg import STYLE
@@ -99,16 +100,15 @@ def _title(page: Page, block: blocks.Title) -> list[str]:
         return [heading]
     output = page.derivation.quantities.get(block.output)
     value = page.type.result(block.value, f"v{output.node}" if output is not None else "", "value")
-    return [heading, f'<p class="result">{_equation(page, block.output, value)}{_point(page)}</p>']
+    return [heading, f'<p class="result">{_equation(page, block.output, value)}{_point(page, block.point)}</p>']
 
 
 def _equation(page: Page, name: str, value: str) -> str:
     return math(page.type.name(name), "<mo>=</mo>", value)
 
 
-def _point(page: Page) -> str:
-    leaves = page.leaves
-    if not leaves or len(leaves) > MOST_NAMED or any(shape_of(leaf.value) for leaf in leaves):
+def _point(page: Page, leaves: Sequence[Leaf]) -> str:
+    if not 0 < len(leaves) <= MOST_NAMED or len(leaves) < len(page.leaves):
         return ""
     shown = [_equation(page, leaf.name, page.type.result(leaf.value, f"v{leaf.node}", "value")) for leaf in leaves]
     return f' <span class="at">at {", ".join(shown)}</span>'

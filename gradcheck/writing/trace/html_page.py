@@ -41,15 +41,16 @@ class Timeline(NamedTuple):
     moments: list[Moment]
 
 
-def timeline(derivation: Derivation, blocks: Iterable[Block]) -> Timeline:
+def timeline(type_: Typesetter, blocks: Iterable[Block]) -> Timeline:
     """Return when what is revealed: inputs, stage by stage forward, then back from the output.
 
     A gradient is known when the last of its contributions has arrived.
     """
-    speller, known = Speller(derivation), derivation.quantities
+    derivation, known = type_.derivation, type_.quantities
+    speller = Speller(derivation)
     steps = [step for one in blocks if isinstance(one, Forward) for step in flat(one.layers)]
     backs = [back for one in blocks if isinstance(one, Backward) for back in flat(one.layers)]
-    values = dict.fromkeys((leaf.name for leaf in derivation.leaves), 0)
+    values = {leaf.name: 0 for leaf in derivation.leaves}
     moments = [Moment("The inputs are given.", "")]
     for k, step in enumerate(steps, 1):
         values[step.name] = k
@@ -57,8 +58,9 @@ def timeline(derivation: Derivation, blocks: Iterable[Block]) -> Timeline:
         moments.append(Moment(f"Forward, {k} of {len(steps)}: {stage}", str(step.number)))
     output = known.get(derivation.output)
     if output is not None and output.gradient is not None:
-        key = Typesetter(derivation, 0).keys[output.name]
-        moments.append(Moment(f"Backward begins with {speller.gradient_name(output.name)} = 1", key))
+        moments.append(
+            Moment(f"Backward begins with {speller.gradient_name(output.name)} = 1", type_.keys[output.name])
+        )
     begin = len(moments) - 1
     flows: dict[int, int] = {}
     for k, (step, shares, _) in enumerate(backs, 1):
@@ -127,5 +129,5 @@ class Page(NamedTuple):
 
 def page_of(trace: Trace) -> Page:
     """Return a trace with what a page needs to show it."""
-    blocks = sheet(trace)
-    return Page(trace, blocks, Typesetter(trace.derivation, trace.digits), timeline(trace.derivation, blocks))
+    blocks, type_ = sheet(trace), Typesetter(trace.derivation, trace.digits)
+    return Page(trace, blocks, type_, timeline(type_, blocks))

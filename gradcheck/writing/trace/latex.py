@@ -13,7 +13,6 @@ from gradcheck.language.parser import parse
 from gradcheck.notation.latex import LATEX
 from gradcheck.notation.plain import PLAIN
 from gradcheck.notation.printer import Piece, write
-from gradcheck.writing.text import plural
 from gradcheck.writing.trace.check_table import check_table
 from gradcheck.writing.trace.equations import Document, Equation, Equations
 from gradcheck.writing.trace.latex_layout import LINE, SIZES, Item, aligned, beside, fits, painted, tabular
@@ -162,7 +161,7 @@ SETTERS: Setters[Document, str] = {
     ],
     blocks.Given: _given,
     blocks.Forward: _forward,
-    blocks.Hidden: lambda page, block: [f"{plural(block.stages, 'stage')} not shown."],
+    blocks.Hidden: lambda page, block: [f"{block.said}."],
     blocks.Stopped: lambda page, block: [rf"\textbf{{The forward pass stops here.}} {sentence(block.message)}"],
     blocks.Backward: _backward,
     blocks.Why: _asked,

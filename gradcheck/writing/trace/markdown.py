@@ -19,7 +19,6 @@ from gradcheck.errors import visible
 from gradcheck.notation.board import BOARD
 from gradcheck.notation.latex_names import on_web, word
 from gradcheck.notation.numbers import number
-from gradcheck.writing.text import plural
 from gradcheck.writing.trace.check_table import check_table
 from gradcheck.writing.trace.equations import Document, Equation, Equations
 from gradcheck.writing.trace.picture import quantity
@@ -187,7 +186,7 @@ SETTERS: Setters[Document, str] = {
         ["## Given", *_aligned(page, map(page.equations.given, block.leaves))] if block.listed else []
     ),
     blocks.Forward: _forward,
-    blocks.Hidden: lambda page, block: [f"{plural(block.stages, 'stage')} not shown."],
+    blocks.Hidden: lambda page, block: [f"{block.said}."],
     blocks.Stopped: lambda page, block: [f"**The forward pass stops here.** {phrase(block.message)}"],
     blocks.Backward: _backward,
     blocks.Values: _values,

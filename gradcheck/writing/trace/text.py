@@ -15,7 +15,7 @@ from gradcheck.errors import visible
 from gradcheck.notation.board import BOARD
 from gradcheck.notation.numbers import number
 from gradcheck.notation.plain import PLAIN
-from gradcheck.writing.text import Line, aligned, fold, plural, trimmed, width_of
+from gradcheck.writing.text import Line, aligned, fold, trimmed, width_of
 from gradcheck.writing.trace import answers
 from gradcheck.writing.trace.check import check_lines, chosen
 from gradcheck.writing.trace.matrices import matrix
@@ -313,7 +313,7 @@ SECTIONS: tuple[Setters[Page, Line], ...] = (
         blocks.Title: _title,
         blocks.Given: _given,
         blocks.Chosen: lambda page, block: [[(f"  {said}", "dim")] for said in [chosen(block.report)] if said],
-        blocks.Hidden: lambda page, block: [[(f"  {plural(block.stages, 'stage')} not shown", "dim")]],
+        blocks.Hidden: lambda page, block: [[(f"  {block.said}", "dim")]],
         blocks.NoGates: lambda page, block: [[("  there is no gate: nothing is to be derived", "dim")]],
     },
     {blocks.Circuit: _circuit},
