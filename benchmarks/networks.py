@@ -37,8 +37,8 @@ from typing import Any
 import numpy as np
 from figures import Figure, interleaved, median_ratio, progress, show
 
-from gradcheck.checking.arrays import FloatPoint
-from gradcheck.checking.gate_by_gate import examine
+from gradcheck.checking.array_place import ArrayPlace
+from gradcheck.checking.in_float64 import examine
 from gradcheck.checking.judge import DISAGREE, SEVERITY
 from gradcheck.errors import Source
 from gradcheck.graph.shapes import infer
@@ -81,15 +81,13 @@ class Ours:
         self.graph = parse(source, list(self.at))
         infer(self.graph, {name: x.shape for name, x in self.at.items()})
 
-    def point(self) -> FloatPoint:
+    def point(self) -> ArrayPlace:
         """Run forward and backprop."""
-        point = FloatPoint(self.graph, self.at, ())
-        point.gradients()
-        return point
+        return ArrayPlace(self.graph, self.at)
 
-    def wrong(self, point: FloatPoint, exhaustive: bool = False) -> int:
+    def wrong(self, point: ArrayPlace, exhaustive: bool = False) -> int:
         """Check a point and return how many numbers are called wrong."""
-        found = examine(self.graph, point.values, point.rough, self.wrt, exhaustive=exhaustive)
+        found = examine(point, self.wrt, exhaustive=exhaustive)
         word = SEVERITY.index(DISAGREE)
         return sum(int((tensor.words == word).sum()) for tensor in found.tensors)
 
@@ -155,7 +153,7 @@ def speed(sizes: tuple[int, ...]) -> list[Figure]:
     point = ours.point()
     gradients = torch.torch.autograd.grad(torch.loss(*torch.parameters), torch.parameters)
     for name, theirs in zip(ours.wrt, gradients, strict=True):
-        mine = point.rough[ours.graph.inputs[name]]
+        mine = point.gradients[ours.graph.inputs[name]]
         assert np.allclose(mine, theirs.numpy(), rtol=1e-9, atol=1e-12), f"{name} is another gradient"
     assert ours.wrong(point) == ours.wrong(point, exhaustive=True) == 0
     count = sum(p.numel() for p in torch.parameters)
@@ -243,9 +241,9 @@ def noticed_once(who: str, factor: float, seed: int) -> bool:
         ours = Ours(SMALL, at)
         point = ours.point()
         node = ours.graph.inputs[names[which]]
-        gradient = np.array(point.rough[node])
+        gradient = np.array(point.gradients[node])
         gradient.flat[place] *= factor
-        point.rough[node] = gradient
+        point.gradients[node] = gradient
         return ours.wrong(point) > 0
     torch = Torch(at)
     torch.torch.manual_seed(seed)

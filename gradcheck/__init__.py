@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcheck.checking.expressions import Settings, check
-    from gradcheck.checking.results import Check, Gradient, Report
-    from gradcheck.checking.verdicts import SpecResult, TensorResult, Verification
-    from gradcheck.checking.verifying import verify
+    from gradcheck.checking.check import check, verify
+    from gradcheck.checking.report import Check, Gradient, Report, Tensor
+    from gradcheck.checking.settings import Settings
     from gradcheck.deriving.trace import Trace
     from gradcheck.deriving.tracer import trace
     from gradcheck.errors import GradcheckError
@@ -21,23 +20,21 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Check", "GradcheckError", "Gradient", "Report", "Settings", "SpecResult", "TensorResult", "Trace",
-    "Verification", "__version__", "check", "trace", "verify",
+    "Check", "GradcheckError", "Gradient", "Report", "Settings", "Tensor", "Trace", "__version__",
+    "check", "trace", "verify",
 ]  # fmt: skip
 
 _HOMES = {
-    "check": "gradcheck.checking.expressions",
-    "Settings": "gradcheck.checking.expressions",
-    "GradcheckError": "gradcheck.errors",
-    "Check": "gradcheck.checking.results",
-    "Gradient": "gradcheck.checking.results",
-    "Report": "gradcheck.checking.results",
-    "SpecResult": "gradcheck.checking.verdicts",
-    "TensorResult": "gradcheck.checking.verdicts",
-    "Verification": "gradcheck.checking.verdicts",
+    "check": "gradcheck.checking.check",
+    "verify": "gradcheck.checking.check",
+    "Check": "gradcheck.checking.report",
+    "Gradient": "gradcheck.checking.report",
+    "Report": "gradcheck.checking.report",
+    "Tensor": "gradcheck.checking.report",
+    "Settings": "gradcheck.checking.settings",
     "Trace": "gradcheck.deriving.trace",
     "trace": "gradcheck.deriving.tracer",
-    "verify": "gradcheck.checking.verifying",
+    "GradcheckError": "gradcheck.errors",
 }
 
 

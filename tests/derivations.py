@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcheck.arithmetic.system import System
 from gradcheck.checking import forward
-from gradcheck.checking.arrays import FloatPoint
+from gradcheck.checking.array_place import ArrayPlace
 from gradcheck.deriving.derive import Subject, Worked, derive, work_out
 from gradcheck.deriving.records import Derivation
 from gradcheck.errors import Source
@@ -33,7 +33,7 @@ def worked_out(text: str, at: dict[str, Any], expand: bool = False) -> tuple[Der
 def network_derivation(network: Network) -> Derivation:
     """Return the derivation of a network, without proofs and check."""
     graph, shapes = network.graph, network.shapes
-    place = FloatPoint(graph, dict(network.point), shapes[graph.output])
+    place = ArrayPlace(graph, dict(network.point))
     kinds = {name: tensor.kind for name, tensor in network.tensors.items()}
     subject = Subject(network.name, graph, shapes, place.system, place.values, network.wrt, kinds, network.layers)
     return derive(subject, work_out(subject))

@@ -9,27 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.checking.arrays import FloatPoint
-from gradcheck.checking.gate_by_gate import Examined, TensorCheck, examine
+from gradcheck.checking.array_place import ArrayPlace
+from gradcheck.checking.in_float64 import Examined, examine
 from gradcheck.checking.judge import SEVERITY
+from gradcheck.checking.report import Tensor
 from gradcheck.errors import Source
-from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 
 
-def point_of(text: str, at: Mapping[str, Any]) -> FloatPoint:
+def point_of(text: str, at: Mapping[str, Any]) -> ArrayPlace:
     """Parse an expression and run backprop over it at a point; inputs that it does not use are dropped."""
     graph = parse(Source(text, "expression"), list(at))
     used = {name: np.asarray(x) for name, x in at.items() if name in graph.inputs}
-    shapes = infer(graph, {name: x.shape for name, x in used.items()})
-    point = FloatPoint(graph, used, shapes[graph.output])
-    point.gradients()
-    return point
+    return ArrayPlace(graph, used)
 
 
-def check(point: FloatPoint, wrt: Sequence[str] | None = None, **options: Any) -> Examined:
+def check(point: ArrayPlace, wrt: Sequence[str] | None = None, **options: Any) -> Examined:
     """Examine a point with respect to all of its inputs, or to some."""
-    return examine(point.graph, point.values, point.rough, list(wrt or point.inputs), **options)
+    return examine(point, list(wrt or point.point), **options)
 
 
 def examined(text: str, at: Mapping[str, Any], wrt: Sequence[str] | None = None, **options: Any) -> Examined:
@@ -37,9 +34,9 @@ def examined(text: str, at: Mapping[str, Any], wrt: Sequence[str] | None = None,
     return check(point_of(text, at), wrt, **options)
 
 
-def words(tensor: TensorCheck) -> list[str]:
+def words(tensor: Tensor) -> list[str]:
     """Return the verdicts on a tensor's numbers, in row-major order."""
-    return [SEVERITY[k] for k in tensor.words.ravel()]
+    return [SEVERITY[k] for k in tensor.words]
 
 
 def counted(found: Examined) -> Counter[str]:
@@ -47,9 +44,9 @@ def counted(found: Examined) -> Counter[str]:
     return Counter(word for tensor in found.tensors for word in words(tensor))
 
 
-def culprits(found: Examined, point: FloatPoint) -> list[str]:
+def culprits(found: Examined, point: ArrayPlace) -> list[str]:
     """Return the names of the ops at fault, nearest the output first, each one once."""
-    nodes = [node for tensor in found.tensors for node in tensor.culprits]
+    nodes = [node for culprits in found.culprits.values() for node in culprits]
     return list(dict.fromkeys(point.graph.ops[node] for node in sorted(nodes, reverse=True)))
 
 

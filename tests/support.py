@@ -14,6 +14,13 @@ from typing import Any
 from unittest import mock
 
 from gradcheck import cli
+from gradcheck.checking.points import given
+from gradcheck.checking.problem import problem_of_network, problem_of_text
+from gradcheck.checking.settings import Settings
+from gradcheck.deriving.trace import Asked, Trace
+from gradcheck.deriving.tracer import trace_problem
+from gradcheck.errors import Source
+from gradcheck.networks.network import Network
 
 HERE = pathlib.Path(__file__).parent
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -94,3 +101,14 @@ def lines_run(work: Callable[[], object]) -> int:
 def leaves(value: Any) -> list[Any]:
     """Return the numbers of a nested list in row-major order; a number alone is one leaf."""
     return [leaf for item in value for leaf in leaves(item)] if isinstance(value, list) else [value]
+
+
+def trace_of(text: str, at: Any = None, **asked: Any) -> Trace:
+    """Derive the gradient of an expression; what stops it is in the trace, and not raised."""
+    settings = Settings(points=1)
+    return trace_problem(problem_of_text(Source(text), given(at), {}, settings), settings, Asked(**asked))
+
+
+def trace_of_network(network: Network) -> Trace:
+    """Derive the gradients of a network."""
+    return trace_problem(problem_of_network(network, Settings()), Settings())

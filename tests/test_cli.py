@@ -48,7 +48,8 @@ def test_json_has_exactly_the_promised_keys() -> None:
     assert list(report) == ["gradcheck", "verdict", "exit_code", "checks"]
     assert (report["gradcheck"], report["verdict"], report["exit_code"]) == (1, "agree", 0)
     (check,) = report["checks"]
-    assert list(check) == ["source", "point", "value", "verdict", "gradients"]
+    assert list(check) == ["source", "point", "value", "differentiated", "verdict", "gradients"]
+    assert check["differentiated"] == "(x+y)*z"
     assert (check["source"], check["point"], check["value"]) == ("(x+y)*z", {"x": -2, "y": 5, "z": -4}, -12)
     assert [list(g) for g in check["gradients"]] == [GRADIENT_KEYS] * 3
     assert [(g["input"], g["index"], g["backprop"]) for g in check["gradients"]] == [
@@ -182,7 +183,7 @@ def test_a_crash_is_called_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Any) -> Any:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("gradcheck.checking.expressions.Job.run", broken)
+    monkeypatch.setattr("gradcheck.checking.check.check_problem", broken)
     done = run(*POINT)
     assert (done.status, done.out) == (3, "")
     assert "this is a bug" in done.err

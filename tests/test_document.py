@@ -49,7 +49,7 @@ expect: {loss: 0.949, eps: 1e-6}
 
 
 def tree(text: str, pure: bool = False) -> Node:
-    roots, problems = documents(Source(text, "n.yaml"), pure)
+    roots, problems, _ = documents(Source(text, "n.yaml"), pure)
     assert [p.render() for p in problems] == []
     assert len(roots) == 1
     return roots[0]
@@ -404,18 +404,18 @@ def test_all_problems_are_collected(pure: bool) -> None:
         ("9:1", "`e` is given twice"),
         ("11:4", "this `[` is not closed"),
     ]
-    roots, _ = documents(Source(text), pure)
+    roots, _, _ = documents(Source(text), pure)
     assert [plain(root) for root in roots] == [{"e": 1}]
 
 
 def test_refused_keys_and_tags_leave_the_rest() -> None:
-    roots, problems = documents(Source("a: 1\na: 2\n[x]: {y: [1]}\nb: !z 3\n<<: {q: 1}\nc: 4"))
+    roots, problems, _ = documents(Source("a: 1\na: 2\n[x]: {y: [1]}\nb: !z 3\n<<: {q: 1}\nc: 4"))
     assert len(problems) == 4
     assert [plain(root) for root in roots] == [{"a": 1, "b": 3, "c": 4}]
 
 
 def test_several_documents() -> None:
-    roots, problems = documents(Source("%YAML 1.2\n---\na: 1\n--- # two\n[b]\n...\n---\nc\n"))
+    roots, problems, _ = documents(Source("%YAML 1.2\n---\na: 1\n--- # two\n[b]\n...\n---\nc\n"))
     assert problems == []
     assert [plain(root) for root in roots] == [{"a": 1}, ["b"], "c"]
 
@@ -608,7 +608,7 @@ def test_large_arrays_are_read_quickly() -> None:
 
 def outcome(text: str, pure: bool) -> tuple[list[Any], list[str]]:
     """Read a text and all numbers in it; nothing but deliberate errors may come of it, and all can be shown."""
-    roots, problems = documents(Source(text, "n.yaml"), pure)
+    roots, problems, _ = documents(Source(text, "n.yaml"), pure)
     shown = [problem.render() for problem in problems]
     for root in roots:
         for node in nodes(root):

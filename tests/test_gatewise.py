@@ -14,8 +14,9 @@ from float_points import check, counted, culprits, examined, mlp, parameters, po
 from support import cases
 
 from gradcheck.checking import end_to_end as lines
-from gradcheck.checking.arrays import FloatPoint
-from gradcheck.checking.gate_by_gate import _onward, examine
+from gradcheck.checking.array_place import ArrayPlace
+from gradcheck.checking.gate_by_gate import _onward
+from gradcheck.checking.in_float64 import examine
 from gradcheck.checking.judge import SEVERITY
 from gradcheck.checking.judge_arrays import Arrays, judge
 from gradcheck.checking.points import read, resolve
@@ -101,7 +102,7 @@ def test_networks_agree(name: str) -> None:
     found = examined(text, at, parameters(at))
     assert set(counted(found)) <= {"agree", "not_exercised"}
     assert counted(found)["agree"] >= 40
-    assert all(tensor.caught is not None and tensor.caught < 1e-3 for tensor in found.tensors)
+    assert all(tensor.bound is not None and tensor.bound < 1e-3 for tensor in found.tensors)
     assert [d.word for d in found.directions] == ["agree"]
 
 
@@ -115,9 +116,8 @@ def test_attention_agrees_and_so_do_products_of_four_axes() -> None:
 @pytest.mark.parametrize("row", cases("layers.jsonl")[::9], ids=lambda row: row["id"])
 def test_no_layer_raises_a_false_alarm(row: dict[str, Any]) -> None:
     (network,), _ = load(Source(json.dumps(row["spec"]), "case"))
-    point = FloatPoint(network.graph, network.point, network.shapes[network.graph.output])
-    point.gradients()
-    found = examine(network.graph, point.values, point.rough, network.wrt)
+    point = ArrayPlace(network.graph, network.point)
+    found = examine(point, network.wrt)
     assert set(counted(found)) <= {"agree", "not_exercised", "lossy"}
     assert {d.word for d in found.directions} <= {"agree", "inconclusive"}
 
@@ -125,11 +125,11 @@ def test_no_layer_raises_a_false_alarm(row: dict[str, Any]) -> None:
 # One wrong number among many.
 
 
-def wrong_once(point: FloatPoint, name: str, place: int, factor: float) -> None:
+def wrong_once(point: ArrayPlace, name: str, place: int, factor: float) -> None:
     node = point.graph.inputs[name]
-    gradient = np.array(point.rough[node])
+    gradient = np.array(point.gradients[node])
     gradient.flat[place] *= factor
-    point.rough[node] = gradient
+    point.gradients[node] = gradient
 
 
 @pytest.mark.parametrize("factor", [1 + 1e-5, 1 - 1e-5, -1.0, 0.0, np.nan, np.inf, 2.0])
@@ -138,11 +138,11 @@ def test_one_wrong_number_is_caught_and_no_other(net: str, factor: float) -> Non
     text, at = NETWORKS[net]
     point = point_of(text, at)
     for name in parameters(at):
-        place = int(np.argmax(np.abs(point.rough[point.graph.inputs[name]])))
-        before = point.rough[point.graph.inputs[name]]
+        place = int(np.argmax(np.abs(point.gradients[point.graph.inputs[name]])))
+        before = point.gradients[point.graph.inputs[name]]
         wrong_once(point, name, place, factor)
         found = check(point, parameters(at))
-        point.rough[point.graph.inputs[name]] = before
+        point.gradients[point.graph.inputs[name]] = before
         wrong = [(t.name, k) for t in found.tensors for k, word in enumerate(words(t)) if word == "disagree"]
         assert wrong == [(name, place)]
 
@@ -153,9 +153,9 @@ def test_a_wrong_number_inside_is_caught_though_nothing_else_is_wrong_there() ->
     point = point_of(text, at)
     tanh = point.graph.ops.index("silu")
     (before,) = point.graph.operands(tanh)
-    gradient = np.array(point.rough[before])
+    gradient = np.array(point.gradients[before])
     gradient[3, 4] *= 1 + 1e-5
-    point.rough[before] = gradient
+    point.gradients[before] = gradient
     found = check(point, parameters(at))
     assert culprits(found, point)[0] == "silu"
 
@@ -195,7 +195,7 @@ def test_kinks_at_zero_are_kinks_and_the_rest_agrees() -> None:
     x[1, 2] = x[4, 0] = 0.0
     tensor = examined("sum(w*relu(x))", {"x": x, "w": random.normal(size=(6, 5))}).tensors[0]
     assert Counter(words(tensor)) == {"kink": 2, "agree": int((x > 0).sum()), "not_exercised": int((x < 0).sum())}
-    assert tensor.words[1, 2] == tensor.words[4, 0] == SEVERITY.index("kink")
+    assert tensor.words[1 * 5 + 2] == tensor.words[4 * 5 + 0] == SEVERITY.index("kink")
 
 
 def test_kinks_are_seen_through_the_layers_behind_them() -> None:
@@ -238,9 +238,8 @@ def test_padding_that_repeats_an_element_makes_no_kink(monkeypatch: pytest.Monke
         "nodes": {"p": pool, "out": {"expr": "mean(p^2)"}}, "output": "out",
     }  # fmt: skip
     (network,), _ = load(Source(json.dumps(spec), "case"))
-    point = FloatPoint(network.graph, network.point, network.shapes[network.graph.output])
-    point.gradients()
-    assert words(examine(network.graph, point.values, point.rough, ["x"]).tensors[0]) == [
+    point = ArrayPlace(network.graph, network.point)
+    assert words(examine(point, ["x"]).tensors[0]) == [
         "agree", "not_exercised", "not_exercised", "agree",
     ]  # fmt: skip
 
@@ -380,13 +379,16 @@ def test_results_are_arrays_of_the_inputs_shapes() -> None:
     found = check(point, ["W2", "b1"])
     assert [t.name for t in found.tensors] == ["W2", "b1"]
     for tensor in found.tensors:
-        gradient = point.rough[point.graph.inputs[tensor.name]]
-        assert np.array_equal(tensor.backprop, gradient)
-        assert tensor.shape == gradient.shape == tensor.words.shape == tensor.error_bound.shape
-        assert (np.abs(tensor.finite_difference - gradient) <= tensor.error_bound).all()
+        whole = point.gradients[point.graph.inputs[tensor.name]]
+        assert tensor.shape == whole.shape
+        gradient = whole.ravel()
+        assert np.array_equal(tensor.answers["backprop"], gradient)
+        assert np.array_equal(tensor.at, point.point[tensor.name].ravel())
+        assert gradient.shape == tensor.words.shape == tensor.error_bound.shape
+        assert (np.abs(tensor.answers["finite_difference"] - gradient) <= tensor.error_bound).all()
         assert (tensor.error_bound < 1e-6 * np.abs(gradient) + 1e-9).all()
         assert tensor.reasons == {}
-        assert tensor.culprits == []
+        assert found.culprits[tensor.name] == []
 
 
 def test_the_seed_chooses_the_direction() -> None:

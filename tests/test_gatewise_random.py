@@ -80,7 +80,8 @@ def test_words_are_those_of_the_exact_check() -> None:
             found = examined(text, at)
         except GradcheckError:
             continue
-        mine = {(t.name, k): SEVERITY[t.words[k]] for t in found.tensors for k in np.ndindex(t.shape)}
+        places = [(t, k) for t in found.tensors for k in range(t.size)]
+        mine = {(t.name, t.place_index(k)): SEVERITY[t.words[k]] for t, k in places}
         compared.update((row.verdict, mine[row.input, row.index]) for row in rows if row.input in at)
     differing = {pair: n for pair, n in compared.items() if pair[0] != pair[1]}
     quiet = {"agree", "not_exercised", "lossy"}

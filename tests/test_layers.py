@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import cases
 
-from gradcheck.checking.arrays import FloatPoint
+from gradcheck.checking.array_place import ArrayPlace
 from gradcheck.errors import Source
 from gradcheck.networks.layer import INFERRED, REQUIRED, Argument
 from gradcheck.networks.loading import load
@@ -34,8 +34,8 @@ def computed(spec: dict[str, Any], outputs: Any) -> Computed:
     assert not problems, "\n".join(problem.render() for problem in problems)
     (network,) = networks
     graph = network.graph
-    point = FloatPoint(graph, network.point, network.shapes[graph.output])
-    gradients = point.gradients()
+    point = ArrayPlace(graph, network.point)
+    gradients = point.gradients
     # The first of several outputs goes by the node's own name.
     nodes = {name: name if name in graph.stages else name.rpartition(".")[0] for name in outputs}
     grads = {name: gradients[graph.inputs[name]] for name in network.wrt}

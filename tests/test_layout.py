@@ -10,7 +10,11 @@ from support import ANSI, Stream, cases, run
 
 import gradcheck
 from gradcheck.errors import display_width
-from gradcheck.writing import layout, writers
+from gradcheck.writing import report as writer
+from gradcheck.writing import screen
+from gradcheck.writing.by_number import EVERY
+from gradcheck.writing.formats import View
+from gradcheck.writing.text import number
 
 EXPRESSIONS: list[tuple[str, Any]] = [
     ("(x+y)*z", {"x": -2, "y": 5, "z": -4}),
@@ -36,13 +40,13 @@ WIDTHS = [60, 80, 100, 132, 200]
 
 def plain(report: Any, width: int, replay: tuple[str, ...] = ()) -> str:
     stream = Stream()
-    writers.plain(layout.lines(report, width, replay), stream)
+    screen.plain(writer.lines(report, View(width, replay=replay)), stream)
     return stream.text
 
 
 def terminal(report: Any, width: int) -> str:
     stream = Stream(terminal=True)
-    writers.terminal(layout.lines(report, width), stream)
+    screen.show(writer.lines(report, View(width)), stream)
     return stream.text
 
 
@@ -83,13 +87,13 @@ def test_no_number_is_cut(text: str, at: Any, width: int) -> None:
     report = gradcheck.check(text, at=at)
     words = set(re.split(r"[\s,:]+", plain(report, width)))
     for check in report.checks:
-        assert layout.number(check.value) in words
-        if len(check.gradients) > layout.EVERY:
+        assert number(check.value) in words
+        if len(check.gradients) > EVERY:
             continue
         for g in check.gradients:
             full = any(one.verdict == "disagree" for one in check.gradients)
             for value in (g.backprop, g.symbolic, g.finite_difference):
-                assert layout.number(value, full) in words
+                assert number(value, full) in words
             assert g.verdict in words
 
 
@@ -111,8 +115,8 @@ def test_a_stream_without_unicode_gets_ascii() -> None:
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 1e-300, -1.5e300, 123456789.123, 5e-324, 2.0, 1e22, -0.0])
 def test_numbers_read_back(value: float) -> None:
-    assert float(layout.number(value, True)) == value
-    assert float(layout.number(value)) == pytest.approx(value, rel=1e-7, abs=0)
+    assert float(number(value, True)) == value
+    assert float(number(value)) == pytest.approx(value, rel=1e-7, abs=0)
 
 
 def test_disagreements_show_every_digit() -> None:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from support import lines_run, run
 
-from gradcheck.checking.arrays import FloatPoint
+from gradcheck.checking.array_place import ArrayPlace
 from gradcheck.errors import Source
 from gradcheck.networks.loading import load
 from gradcheck.networks.network import Network
@@ -41,8 +41,8 @@ def built(text: str) -> Network:
 
 def computed(text: str) -> Computed:
     network = built(text)
-    point = FloatPoint(network.graph, network.point, network.shapes[network.graph.output])
-    gradients = point.gradients()
+    point = ArrayPlace(network.graph, network.point)
+    gradients = point.gradients
     grads = {n: gradients[network.graph.inputs[n]] for n in network.wrt}
     grads = {n: np.zeros(network.tensors[n].shape) if g is None else np.asarray(g) for n, g in grads.items()}
     return Computed(point.value, grads, {n: point.values[k] for n, k in network.graph.stages.items()})
@@ -804,9 +804,9 @@ def test_any_node_may_be_the_output(output: str | None, gradient: list[float]) -
 
 
 def test_an_array_is_checked_through_its_sum() -> None:
-    done = run("verify", "-", stdin=(SELECT + "output: b\n").encode())
+    done = run("verify", "-", "-v", stdin=(SELECT + "output: b\n").encode())
     assert done.status == 0
-    assert "loss = 15" in done.out
+    assert "sum of b = 15" in done.out
     assert "the output is 2: this is the gradient of the sum of its elements" in " ".join(done.out.split())
 
 

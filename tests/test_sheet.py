@@ -15,8 +15,8 @@ from gradcheck.deriving import sheet as blocks
 from gradcheck.deriving.records import HIDDEN
 from gradcheck.deriving.sheet import Backward, Block, Forward, flat, set_blocks, sheet
 from gradcheck.deriving.tracer import trace
+from gradcheck.writing.formats import DERIVATION, written
 from gradcheck.writing.trace import html, html_blocks, html_page, html_steps, latex, markdown, text
-from gradcheck.writing.trace.formats import writer
 from gradcheck.writing.trace.text import lines
 
 TABLES: dict[str, tuple[Mapping[Any, Any], ...]] = {
@@ -60,7 +60,7 @@ def test_every_kind_of_block_that_a_format_has_comes_to_something(name: str, mon
 
     monkeypatch.setattr(MODULES[name], "set_blocks", record)
     for found in [*map(example, [*NAMED, "hostile"]), trace("x*y")]:
-        lines(found, 100) if name == "text" else writer(name)(found)
+        lines(found, 100) if name == "text" else written(name, DERIVATION, found)
     assert shown == set(get_args(Block)) - LEFT_OUT[name]
 
 
@@ -127,14 +127,14 @@ def test_a_path_from_an_input_that_is_not_shown_has_its_name() -> None:
     found = trace(expression, at, depth=1, why="x")
     assert "x" not in found.derivation.quantities
     for name in ("html", "markdown", "latex"):
-        assert writer(name)(found)
-    assert "<mi>x</mi>" in writer("html")(found)
+        assert written(name, DERIVATION, found)
+    assert "<mi>x</mi>" in written("html", DERIVATION, found)
 
 
 def test_letters_that_tex_lacks_stand_on_a_web_page_as_they_are() -> None:
     found = trace("größe*中 + asinh(größe)", "größe=0.5,中=2")
-    assert r"\text{ß}" in writer("markdown")(found)
-    assert r"\text{中}" in writer("markdown")(found)
-    assert r"\mathrm{arsinh}" in writer("markdown")(found)
-    assert r"\text{U+4E2D}" in writer("latex")(found)
-    assert r"\operatorname{arsinh}" in writer("latex")(found)
+    assert r"\text{ß}" in written("markdown", DERIVATION, found)
+    assert r"\text{中}" in written("markdown", DERIVATION, found)
+    assert r"\mathrm{arsinh}" in written("markdown", DERIVATION, found)
+    assert r"\text{U+4E2D}" in written("latex", DERIVATION, found)
+    assert r"\operatorname{arsinh}" in written("latex", DERIVATION, found)

@@ -219,7 +219,7 @@ def plain(node: Node) -> Any:
 
 
 def values(text: str) -> list[Any]:
-    roots, problems = documents(Source(text, "net.yaml"))
+    roots, problems, _ = documents(Source(text, "net.yaml"))
     assert problems == []
     return [plain(root) for root in roots]
 

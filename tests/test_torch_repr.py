@@ -141,17 +141,17 @@ def test_mutated_calls_raise_nothing_else() -> None:
 def read_back(text: str) -> None:
     """Turn a printed model into a spec, which must be one document without mistakes in its syntax."""
     written = from_model(Source(text, "model.txt"), LAYERS)
-    roots, problems = documents(Source(written, "spec.yaml"))
+    roots, problems, _ = documents(Source(written, "spec.yaml"))
     assert ([problem.render() for problem in problems], len(roots)) == ([], 1), written
 
 
 def spec_of(text: str) -> dict[str, Any]:
     """Turn a printed model into a spec; return the parts that the tests look at."""
     written = from_model(Source(text, "model.txt"), LAYERS)
-    roots, problems = documents(Source(written, "spec.yaml"))
+    roots, problems, _ = documents(Source(written, "spec.yaml"))
     assert [p.render() for p in problems] == []
     assert len(roots) == 1
-    layers = re.findall(r'^- (?:"\(([\w.]+)\): |\{name: "?([\w.]+)"?, )', written, re.MULTILINE)
+    layers = re.findall(r'^- (?:"\(([\w.]+)\): |\{name: "?([\w.]+)"?)', written, re.MULTILINE)
     given = re.search(r"^  x(?:_input)?: \{(shape|value): (\[.*\]), ", written, re.MULTILINE)
     assert given is not None
     entering = json.loads(given[2])
@@ -458,7 +458,7 @@ def test_what_the_starter_comments_out_is_right_too(key: str) -> None:
 def test_the_graph_in_the_starter_can_take_the_place_of_the_chain(activation: str) -> None:
     keys = ("nodes", "ops") if activation == "swish" else ("nodes",)
     text = re.sub(r"^layers:.*(?:\n- .*)*", "", added(*keys), flags=re.MULTILINE)
-    done = run("verify", "-", stdin=text.replace("tanh(", f"{activation}(").encode())
+    done = run("verify", "-", "-v", stdin=text.replace("tanh(", f"{activation}(").encode())
     assert (done.status, done.err) == (0, "")
     assert "fc1.weight" in done.out
     assert "fc2" not in done.out

@@ -13,9 +13,9 @@ from unittest import mock
 import pytest
 from support import ANSI, FORBIDDEN, Ran, run
 
-from gradcheck.commands.trace import FORMATS, trace
+from gradcheck.commands.trace import trace
 from gradcheck.errors import display_width
-from gradcheck.writing.trace import formats
+from gradcheck.writing.formats import DERIVATION, formats_of
 
 ROOT = pathlib.Path(__file__).parent.parent
 SPECS = ROOT / "specs"
@@ -57,6 +57,7 @@ TRIED: dict[str, tuple[str, ...]] = {
     "--depth": (CLASSIFIER, "--depth", "1"),
     "--why": (*CIRCUIT, "--why", "x"),
     "--order": (*CIRCUIT, "--order", "forward"),
+    "--color": (*CIRCUIT, "--color", "never"),
     "--digits": ("x/3", "--at", "x=1", "--digits", "12"),
     "--outside-files": (CLASSIFIER, "--outside-files"),
     "-o": (*CIRCUIT, "-o", "json"),
@@ -84,7 +85,7 @@ def test_every_option_works(option: str) -> None:
 
 def test_help_names_every_format() -> None:
     shown = " ".join(traced("--help").out.split())
-    assert all(name in shown for name in FORMATS)
+    assert all(name in shown for name in formats_of(DERIVATION))
     assert "Exit status" in shown
 
 
@@ -219,7 +220,7 @@ def test_text_goes_to_the_other_stream_when_a_program_reads(tmp_path: pathlib.Pa
     assert (tmp_path / "c.svg").read_text(encoding="utf-8") == both.out
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", formats_of(DERIVATION))
 def test_every_format_goes_to_a_file_and_to_a_stream(form: str, tmp_path: pathlib.Path) -> None:
     path = tmp_path / f"file.{form}"
     path.write_text("before")
@@ -505,7 +506,3 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: pathlib.Path, monkeypatc
     assert done.status == 2
     assert "No space left on device" in done.err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_command_knows_every_format() -> None:
-    assert set(FORMATS) == {"text", *formats.FORMATS}

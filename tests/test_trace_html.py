@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import trace_of, trace_of_network
 
-from gradcheck.checking.expressions import Job, Settings, read_points
 from gradcheck.deriving.records import Block, Derivation, Formula
 from gradcheck.deriving.trace import Trace
-from gradcheck.deriving.tracer import Asked, trace, trace_job, trace_network
+from gradcheck.deriving.tracer import trace
 from gradcheck.errors import Source
 from gradcheck.networks.loading import load
 from gradcheck.writing.trace import html_arrays, html_live
@@ -83,7 +83,7 @@ def networks() -> list[Trace]:
     found = []
     for name in ("two-layer-by-hand.yaml", "conv-avgpool.yaml", "circuits.yaml"):
         source = Source((SPECS / name).read_text(encoding="utf-8"), name)
-        found += [trace_network(network) for network in load(source, str(SPECS))[0]]
+        found += [trace_of_network(network) for network in load(source, str(SPECS))[0]]
     return found
 
 
@@ -390,8 +390,7 @@ def test_array_of_infinities_is_summarised_without_a_warning() -> None:
 
 
 def test_a_stopped_trace_says_where_and_has_no_sliders() -> None:
-    job = Job(Source("exp(y)*log(x - 3)*y"), read_points({"x": 2.0, "y": 1.0}), {}, Settings(points=1))
-    found = trace_job(job, Asked())
+    found = trace_of("exp(y)*log(x - 3)*y", {"x": 2.0, "y": 1.0})
     text = html(found)
     assert found.derivation.stopped
     assert html_live.inputs(found.derivation) == []

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from derivations import ARRAYS, SCALARS, network_derivation, networks, worked_out
-from support import cases
+from support import cases, trace_of
 
 import gradcheck
 from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.arithmetic.floats import IEEE
-from gradcheck.checking.expressions import Job, Settings, read_points
 from gradcheck.deriving.trace import Trace
-from gradcheck.deriving.tracer import Asked, trace, trace_job
+from gradcheck.deriving.tracer import trace
 from gradcheck.errors import Source
 from gradcheck.graph.evaluation import evaluate
 from gradcheck.language.parser import parse
@@ -121,16 +120,14 @@ def test_formulas_are_expressions_of_the_language(text: str, at: dict[str, Any])
 def test_numbers_that_json_has_not() -> None:
     found = read(trace("where(x > 0, x, log(x)/y)", {"x": 3.0, "y": 2.0}))
     assert found["value"] == 3.0
-    job = Job(Source("sqrt(x)*y"), read_points({"x": 0.0, "y": 1.0}), {}, Settings(points=1))
-    found = read(trace_job(job, Asked()))
+    found = read(trace_of("sqrt(x)*y", {"x": 0.0, "y": 1.0}))
     assert by_name(found)["x"]["gradient"] == "inf"
     assert found["problem"]
     assert found["check"] is None
 
 
 def test_it_stops_where_the_function_does() -> None:
-    job = Job(Source("y = x - 3; log(y) + x*x"), read_points({"x": 1.0}), {}, Settings(points=1))
-    found = read(trace_job(job, Asked()))
+    found = read(trace_of("y = x - 3; log(y) + x*x", {"x": 1.0}))
     assert [step["gate"] for step in found["steps"]] == ["sub", "log"]
     assert found["steps"][-1]["value"] == "nan"
     assert "log" in found["stopped"]

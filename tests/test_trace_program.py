@@ -13,16 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 from derivations import ARRAYS, SCALARS, network_derivation, networks, worked_out
-from support import cases
+from support import cases, trace_of
 from test_ops import ELEMENTWISE, expression, points
 
 import gradcheck
-from gradcheck.checking.expressions import Job, Settings, read_points
 from gradcheck.deriving.records import Derivation
 from gradcheck.deriving.selection import focused, shallow
 from gradcheck.deriving.trace import Trace
-from gradcheck.deriving.tracer import Asked, trace, trace_job
-from gradcheck.errors import SizeError, Source
+from gradcheck.deriving.tracer import trace
+from gradcheck.errors import SizeError
 from gradcheck.writing.trace.program import program
 from gradcheck.writing.trace.program_facts import names
 
@@ -227,7 +226,7 @@ def test_limits_of_float64(text: str, at: dict[str, Any]) -> None:
 
 def traced(text: str, at: dict[str, Any]) -> Trace:
     """Return a trace, whether or not there is a value or a gradient."""
-    return trace_job(Job(Source(text), read_points(at), {}, Settings(points=1)), Asked())
+    return trace_of(text, at)
 
 
 def test_a_slope_with_a_pole() -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from derivations import ARRAYS, SCALARS, networks
+from support import trace_of, trace_of_network
 
 from gradcheck.arithmetic.floats import IEEE
-from gradcheck.checking.expressions import Job, Settings, read_points
 from gradcheck.deriving.records import CONSTANT, Derivation, Leaf, shape_of
-from gradcheck.deriving.trace import Asked, Trace
-from gradcheck.deriving.tracer import trace, trace_job, trace_network
+from gradcheck.deriving.trace import Trace
+from gradcheck.deriving.tracer import trace
 from gradcheck.errors import Source, display_width, visible
 from gradcheck.graph.evaluation import evaluate
 from gradcheck.language.parser import parse
@@ -266,7 +266,7 @@ def spec(name: str) -> list[Network]:
 @pytest.mark.parametrize("name", ["two-layer-by-hand", "conv-avgpool", "batch-norm", "regression", "losses", "own-op"])
 def test_every_array_of_a_spec_is_the_one_in_the_records(name: str) -> None:
     for network in spec(name):
-        assert check_arrays(trace_network(network)) >= 3
+        assert check_arrays(trace_of_network(network)) >= 3
 
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]\d+)?")
@@ -387,7 +387,7 @@ nodes:
   t: {type: twice, inputs: h}
   f: {expr: "t*7"}
 """)
-    shown = said(trace_network(network))
+    shown = said(trace_of_network(network))
     assert "df/dt = df/df · 7 = 1 · 7 = 7  ✓" in shown
     assert "df/dh = 2.002 · df/dt = 2.002 · 7 = 14.014  ✗ SymPy: 14" in shown
     assert "df/dx = df/dh · 5 = 14.014 · 5 = 70.07 ◀ x  ✗ SymPy: 70" in shown
@@ -424,7 +424,7 @@ def test_an_expression_without_a_gate() -> None:
 
 
 def stopped(text: str, at: dict[str, Any]) -> Trace:
-    return trace_job(Job(Source(text), read_points(at), {}, Settings(points=1)), Asked())
+    return trace_of(text, at)
 
 
 def test_a_pass_that_stops() -> None:
@@ -453,7 +453,7 @@ def test_a_pass_over_arrays_that_stops() -> None:
 
 def test_networks_show_layers_and_shapes() -> None:
     (network,) = spec("two-layer-by-hand")
-    shown = said(trace_network(network))
+    shown = said(trace_of_network(network))
     assert "  a1  expr\n  [1] a1 = x @ W1 + b1   3×3 = 3×2 @ 2×3 + (3,)\n" in shown
     assert "d_W2 = z1ᵀ @ d_a2   3×3 = (3×3)ᵀ @ 3×3 ◀ W2  ✓" in shown
     assert "      d_W1 = xᵀ @ d_a1   2×3 = (3×2)ᵀ @ 3×3 ◀ W1  ✓" in shown
@@ -474,7 +474,7 @@ def mentioned(shown: str) -> set[int]:
 @cache
 def traced(name: str) -> Trace:
     (network,) = spec(name)
-    return trace_network(network)
+    return trace_of_network(network)
 
 
 @pytest.mark.parametrize("name", ["two-layer-classifier", "rnn-unrolled"])

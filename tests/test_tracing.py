@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from derivations import ARRAYS, SCALARS, networks
+from support import trace_of, trace_of_network
 
 from gradcheck.arithmetic.floats import FLOATS, IEEE
 from gradcheck.arithmetic.scalarize import written_out
 from gradcheck.checking import forward
-from gradcheck.checking.arrays import FloatPoint
+from gradcheck.checking.array_place import ArrayPlace
 from gradcheck.checking.exact import Exact
-from gradcheck.checking.expressions import Job, Settings, read_points
 from gradcheck.deriving import chart as charts
 from gradcheck.deriving.chart import NEW, Chart
 from gradcheck.deriving.derive import Subject, Worked, derive, work_out
@@ -29,8 +29,7 @@ from gradcheck.deriving.proofs import prove
 from gradcheck.deriving.records import CONSTANT, DATA, HIDDEN, Derivation, Leaf, Step, shape_of
 from gradcheck.deriving.selection import focused, shallow
 from gradcheck.deriving.shortcuts import SHORTCUTS, Shortcut
-from gradcheck.deriving.trace import Asked
-from gradcheck.deriving.tracer import trace, trace_job, trace_network
+from gradcheck.deriving.tracer import trace
 from gradcheck.engines.backprop import backprop
 from gradcheck.engines.finite_difference import SMOOTH
 from gradcheck.errors import DomainError, Source, UsageError
@@ -138,12 +137,12 @@ def case(text: str, at: Mapping[str, Any], expand: bool = False) -> Case:
 
 
 def network_case(network: Network, expand: bool = False) -> Case:
-    place = FloatPoint(network.graph, dict(network.point), network.shapes[network.graph.output])
+    place = ArrayPlace(network.graph, dict(network.point))
     kinds = {name: tensor.kind for name, tensor in network.tensors.items()}
     subject = Subject(
         network.name, network.graph, network.shapes, place.system, place.values, network.wrt, kinds, network.layers
     )
-    return Case(subject, dict(place.inputs), work_out(subject, expand))
+    return Case(subject, dict(place.point), work_out(subject, expand))
 
 
 def all_networks() -> list[Network]:
@@ -1005,7 +1004,7 @@ loss: {type: HalfSquaredErrorLoss, input: o, target: y}
 @pytest.mark.parametrize(("factor", "behind", "status"), [("1.001", "disagree", 1), ("1.0", "agree", 0)])
 def test_a_wrong_rule_shows_behind_it_and_nowhere_else(factor: str, behind: str, status: int) -> None:
     (network,) = networks(BROKEN.replace("FACTOR", factor))
-    found = trace_network(network)
+    found = trace_of_network(network)
     words = {n: q.proof.word for n, q in found.derivation.quantities.items() if q.proof is not None}
     assert {name: words[name] for name in ("o", "s", "v")} == dict.fromkeys(("o", "s", "v"), "agree")
     assert {name: words[name] for name in ("h", "w", "x")} == dict.fromkeys(("h", "w", "x"), behind)
@@ -1194,8 +1193,7 @@ def test_sentences(text: str, at: dict[str, Any], sentence: str) -> None:
 
 
 def test_a_derivation_stops_where_the_function_does() -> None:
-    job = Job(Source("where(x > 0, log(x)*2, y) + log(x - 3)*y"), read_points({"x": 2.0, "y": 1.0}), {}, Settings())
-    found = trace_job(job, Asked())
+    found = trace_of("where(x > 0, log(x)*2, y) + log(x - 3)*y", {"x": 2.0, "y": 1.0})
     assert found.problem is not None
     assert [step.gate for step in found.derivation.steps] == ["gt", "log", "mul", "where", "sub", "log"]
     assert found.derivation.stopped == found.problem.message
@@ -1214,7 +1212,7 @@ def test_a_derivation_stops_where_the_function_does() -> None:
 
 
 def test_an_infinite_slope_is_shown_and_reported() -> None:
-    found = trace_job(Job(Source("sqrt(x)*y"), read_points({"x": 0.0, "y": 1.0}), {}, Settings()), Asked())
+    found = trace_of("sqrt(x)*y", {"x": 0.0, "y": 1.0})
     assert found.problem is not None
     assert found.derivation.quantities["x"].gradient == math.inf
     assert found.derivation.stopped == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
 import pathlib
 import pickle
@@ -105,7 +106,8 @@ def test_mistake(row: dict[str, Any], folder: pathlib.Path, monkeypatch: pytest.
     text, places = marked(row["spec"])
     (folder / "net.yaml").write_text(text, encoding="utf-8")
     done = run("verify", "net.yaml")
-    assert (done.status, done.out) == (2, ""), done
+    assert done.status == 2
+    assert bool(done.out) == row.get("beside", False), done
     assert not FORBIDDEN.search(done.err)
     problems = shown(done)
     assert [p.said for p in problems] == row["errors"]
@@ -220,7 +222,10 @@ def test_mistakes_of_several_files_by_name_and_place(tmp_path: pathlib.Path, mon
     (tmp_path / "good.yaml").write_text(GOOD)
     for arguments in (["b.yaml", "good.yaml", "missing.yaml", "a.yaml"], ["missing.yaml", "."]):
         done = run("verify", *arguments)
-        assert (done.status, done.out) == (2, "")
+        assert done.status == 2
+        assert "good.yaml:1  good  y = 9  1 number  agree" in done.out
+        listed = {line.removeprefix("./").partition("  error  ")[0] for line in done.out.splitlines()}
+        assert {"a.yaml:3", "b.yaml:2"} <= listed
         heads = [line.partition(": error")[0].removeprefix("./") for line in done.err.splitlines() if ": error" in line]
         assert heads == ["a.yaml:3:12", "b.yaml:2:13", "b.yaml:2:23"]
         assert done.err.startswith("error: there is no file or directory `missing.yaml`\n\n")
@@ -228,11 +233,23 @@ def test_mistakes_of_several_files_by_name_and_place(tmp_path: pathlib.Path, mon
 
 
 def test_mistakes_hide_no_good_spec_and_no_good_spec_hides_mistakes(tmp_path: pathlib.Path) -> None:
-    """With a mistake anywhere nothing is checked: half a report would look like a whole one."""
-    (tmp_path / "net.yaml").write_text(GOOD + "---\n" + GOOD.replace("expr", "exrp"))
+    documents = (GOOD, GOOD.replace("expr", "exrp"), f"{GOOD}seed: 1\nseed: 2\n")
+    (tmp_path / "net.yaml").write_text("---\n".join(documents))
     done = run("verify", str(tmp_path), "-o", "json")
-    assert (done.status, done.out) == (2, "")
+    assert done.status == 2
+    assert [check["line"] for check in done.report["checks"]] == [1]
+    assert [(error["line"], error["column"]) for error in done.report["errors"]] == [(7, 12), (13, 1)]
+    assert done.report["verdict"] == "error"
     assert "net.yaml:7:12: error: `y` has no type" in done.err
+
+
+def test_reports_are_written_whatever_could_not_be_read(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "net.yaml").write_text(GOOD.replace("expr", "exrp"))
+    table, data = tmp_path / "table.txt", tmp_path / "data.json"
+    done = run("verify", str(tmp_path), "-o", f"table:{table}", "-o", f"json:{data}")
+    assert (done.status, done.out) == (2, "")
+    assert json.loads(data.read_text())["errors"][0]["message"].startswith("`y` has no type")
+    assert "1 error: not everything could be read or computed. Exit status 2." in " ".join(table.read_text().split())
 
 
 NOTHING = [

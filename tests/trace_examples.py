@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gradcheck.checking.expressions import Job, Settings, read_points
+from support import trace_of, trace_of_network
+
 from gradcheck.deriving.records import Block, Derivation, Formula
 from gradcheck.deriving.trace import Trace
-from gradcheck.deriving.tracer import Asked, trace, trace_job, trace_network
-from gradcheck.errors import Source
+from gradcheck.deriving.tracer import trace
 from gradcheck.networks.files import networks_in
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -67,9 +67,9 @@ def example(name: str) -> Trace:
     if name == "hostile":
         return hostile_trace()
     if name in NETWORKS:
-        return trace_network(networks_in([str(SPECS / f"{name}.yaml")], None)[0])
+        return trace_of_network(networks_in([str(SPECS / f"{name}.yaml")], None)[0][0])
     text, at, asked = EXPRESSIONS[name]
-    return trace_job(Job(Source(text), read_points(at), {}, Settings(points=1)), Asked(**asked))
+    return trace_of(text, at, **asked)
 
 
 def numbers(trace: Trace, of_gradient: bool) -> Iterator[float]:

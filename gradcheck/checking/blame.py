@@ -5,60 +5,63 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradcheck.arithmetic.numbers import to_float
 from gradcheck.checking import judge
 from gradcheck.checking.exact import Exact
 from gradcheck.checking.judge import SlopeAnswer, Verdict
+from gradcheck.checking.place import Place
+from gradcheck.graph.graph import Graph
 
-if TYPE_CHECKING:
-    from gradcheck.checking.number_by_number import Place
+
+def first_without_gradient(graph: Graph, gradients: Sequence[Any]) -> int | None:
+    """Return the gate at which backprop's gradient stops being finite, if it does."""
+    for node in reversed(graph.gates):
+        if gradients[node] is None or not _all_finite(gradients[node]):
+            continue
+        for operand in graph.operands(node):
+            flow = gradients[operand]
+            if flow is not None and operand not in graph.constants and not _all_finite(flow):
+                return node
+    return None
 
 
 class Blame:
-    """The gradients of every node at one point, in float64 and exactly.
+    """Which op it was that is behind a verdict at one place.
 
-    Attributes:
-        rough: backprop's float64 gradient of each node.
-        sharp: the same rules in high precision; empty until they have been run.
+    Args:
+        place: the place, with backprop's float64 gradient of each node.
+        exact: the same in high precision.
+        sharp: what the same rules give there.
     """
 
-    def __init__(self, place: Place, exact: Exact, rough: list[Any], sharp: Sequence[Any] = ()) -> None:
+    def __init__(self, place: Place, exact: Exact, sharp: Sequence[Any]) -> None:
         self.place = place
         self.graph = place.graph
         self.exact = exact
-        self.rough = rough
+        self.rough = place.gradients
         self.sharp = list(sharp)
 
     @cached_property
-    def culprit(self) -> int | None:
+    def infinite(self) -> int | None:
         """The gate at which backprop's gradient stops being finite, if it does."""
-        gates: list[int] = self.graph.gates
-        for node in reversed(gates):
-            if self.rough[node] is None or not _all_finite(self.rough[node]):
-                continue
-            for operand in self.graph.operands(node):
-                flow = self.rough[operand]
-                if flow is not None and operand not in self.graph.constants and not _all_finite(flow):
-                    return node
-        return None
+        return first_without_gradient(self.graph, self.rough)
 
     @cached_property
     def lost(self) -> int | None:
         """The first gate whose value, or through which the gradient, loses its digits."""
-        graph: Any = self.place.scalar
-        if graph is not self.graph:
+        if self.place.scalar is not self.graph:
             return None
-        gates: list[int] = self.graph.gates
+        gates = self.graph.gates
         for node in gates:
-            if worn(self.place.values[node], self.exact.values[node]):
+            if lost_digits(self.place.values[node], self.exact.values[node]):
                 return node
         for node in reversed(gates):
-            if self.rough[node] is None or worn(self.rough[node], self.sharp[node]):
+            if self.rough[node] is None or lost_digits(self.rough[node], self.sharp[node]):
                 continue
             operands = self.graph.operands(node)
-            if any(self.rough[k] is not None and worn(self.rough[k], self.sharp[k]) for k in operands):
+            if any(self.rough[k] is not None and lost_digits(self.rough[k], self.sharp[k]) for k in operands):
                 return node
         return None
 
@@ -81,14 +84,14 @@ class Blame:
         if verdict.word == judge.KINK and bends:
             reason = f"{reason}; kink of {bends}"
         elif verdict.word == judge.DISAGREE and own and not math.isfinite(rough):
-            reason = _with(reason, "it comes from", self.named(self.graph, [self.culprit]))
+            reason = _with(reason, "it comes from", self.named(self.graph, [self.infinite]))
         elif verdict.word == judge.DISAGREE and own and bends and smooth:
             reason = f"{reason}; the kinks of {bends} cancel"
         elif verdict.word == judge.LOSSY:
             reason = _with(reason, "digits are lost in", self.named(self.graph, [self.lost]))
         return verdict._replace(reason=reason)
 
-    def named(self, graph: Any, nodes: Sequence[int | None]) -> str:
+    def named(self, graph: Graph, nodes: Sequence[int | None]) -> str:
         """Return the names of some gates, with their texts; empty if there are none."""
         names = [graph.described(node) for node in nodes[:3] if node is not None]
         return " and ".join(dict.fromkeys(names)) + (" and more" if len(nodes) > 3 else "")
@@ -98,7 +101,7 @@ def _with(reason: str, link: str, names: str) -> str:
     return f"{reason}; {link} {names}" if names else reason
 
 
-def worn(rough: float, sharp: Any) -> bool:
+def lost_digits(rough: float, sharp: Any) -> bool:
     """Return whether a float64 has lost more than half its digits."""
     if sharp is None or not math.isfinite(rough):
         return False

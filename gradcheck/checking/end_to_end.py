@@ -6,11 +6,12 @@ left something open: at kinks, which may cancel, and where no bar was narrow.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from gradcheck.checking import judge_arrays
+from gradcheck.checking.gate_by_gate import Gates
 from gradcheck.checking.judge import AGREE, DISAGREE, INCONCLUSIVE, KINK, NOT_EXERCISED, SEVERITY
 from gradcheck.checking.judge_arrays import Arrays
 from gradcheck.engines.directions import STEPS, Along, Direction, Line, random_direction, scale_of
@@ -18,9 +19,6 @@ from gradcheck.engines.flows import Array
 from gradcheck.errors import DomainError
 from gradcheck.graph.evaluation import Values
 from gradcheck.graph.graph import Graph
-
-if TYPE_CHECKING:
-    from gradcheck.checking.gate_by_gate import Gates
 
 MOST_SINGLE = 48
 """Numbers that are moved one by one, of those that are open, and of those at kinks."""
@@ -66,6 +64,8 @@ class Lines:
         directions: the directions tried.
         notes: sentences for the report.
         reasons: input node → flat index → sentence, of numbers looked at here.
+        found: what is known of each wanted input: at first what the gates said.
+        words: the verdicts on its numbers.
         local: what the gates said of inputs that were then moved number by number.
     """
 
@@ -81,6 +81,8 @@ class Lines:
         self.notes: list[str] = []
         self.reasons: dict[int, dict[int, str]] = {}
         self.local: dict[int, Arrays] = {}
+        self.found = dict(gates.found)
+        self.words = dict(gates.words)
 
     def look(self, directions: bool = True) -> None:
         """Look at open numbers, then along random directions; words are changed where more is known."""
@@ -128,9 +130,9 @@ class Lines:
         for node in self.gates.wanted:
             if node in self.gates.clean:
                 continue
-            open_ = self.gates.words[node].ravel() == place
+            open_ = self.words[node].ravel() == place
             if word == INCONCLUSIVE:
-                open_ = open_ | ~np.isfinite(self.gates.found[node].allowed).ravel()
+                open_ = open_ | ~np.isfinite(self.found[node].allowed).ravel()
             found += [(node, int(k)) for k in np.flatnonzero(open_)]
         return found
 
@@ -150,7 +152,7 @@ class Lines:
         scale = min(abs(float(x.flat[k])) or np.inf, scale_of(x))
         move = np.zeros(x.shape)
         move.flat[k] = scale
-        known = float(self.gates.found[node].size.flat[k]) * scale
+        known = float(self.found[node].size.flat[k]) * scale
         # Where nothing is known of the terms, the function's own values tell how large they might be.
         size = known if 0 < known < np.inf else self.line.size
         self._with_formulas()
@@ -158,7 +160,7 @@ class Lines:
         flat = abs(seen.value) <= seen.bar <= 16 * seen.noise
         if self.whole and not (seen.jumps or flat):
             return
-        if self._beyond({node: move}, abs(float(self.gates.found[node].value.flat[k])) * scale):
+        if self._beyond({node: move}, abs(float(self.found[node].value.flat[k])) * scale):
             return
         if seen.infinite:
             raise self._infinite(node, k)
@@ -176,7 +178,7 @@ class Lines:
 
     def _settle(self, node: int, k: int, seen: Along, scale: float, size: float) -> None:
         """Put what was seen of one number in the place of what the gates said."""
-        found = Arrays(*(np.array(part) for part in self.gates.found[node]))
+        found = Arrays(*(np.array(part) for part in self.found[node]))
         if seen.bar <= seen.sides_bar or not np.isfinite(seen.sides_bar):
             parts = (seen.value, seen.bar, max(size, abs(seen.value)), seen.bar, 0.0)
         else:
@@ -184,9 +186,9 @@ class Lines:
             parts = ((seen.left + seen.right) / 2, seen.sides_bar, max(size, abs(seen.left), abs(seen.right)), 0.0, gap)
         for array, part in zip(found, parts, strict=True):
             array.flat[k] = part / scale
-        self.gates.found[node] = found
+        self.found[node] = found
         one = Arrays(*(part.flat[k : k + 1] for part in found))
-        words = self.gates.words[node].copy()
+        words = self.words[node].copy()
         word = judge_arrays.judge(self.gates.graded(node).flat[k : k + 1], one)[0]
         if words.flat[k] == SEVERITY.index(KINK) and word == SEVERITY.index(DISAGREE) and one.width[0] > one.allowed[0]:
             # Several kinks meet, and each rule took one of its own slopes: the gates have seen to that.
@@ -196,7 +198,7 @@ class Lines:
                 graded, float(one.value[0]), float(one.width[0])
             )
         words.flat[k] = max(word, SEVERITY.index(KINK)) if seen.jumps else word
-        self.gates.words[node] = words
+        self.words[node] = words
 
     def _infinite(self, node: int, k: int) -> DomainError:
         name = self.gates.wanted[node]
@@ -211,7 +213,7 @@ class Lines:
         """Compare backprop with the function along a direction."""
         expected, size, slack, width = 0.0, 0.0, 0.0, 0.0
         for node, move in direction.items():
-            graded, found = self.gates.graded(node), self.gates.found[node]
+            graded, found = self.gates.graded(node), self.found[node]
             reach, terms = np.abs(move), graded * move
             expected += float(terms.sum())
             size += float(np.square(found.value * move).sum())
@@ -238,7 +240,7 @@ class Lines:
     def _blame(self, direction: Direction) -> None:
         """Halve a direction that disagrees until a single number is left, and say that it is wrong."""
         for node in direction:
-            if SEVERITY.index(DISAGREE) in self.gates.words[node]:
+            if SEVERITY.index(DISAGREE) in self.words[node]:
                 return
         for node, move in direction.items():
             if self._directed({node: move}).word != DISAGREE:
@@ -256,9 +258,9 @@ class Lines:
                 self._condemn(node, int(places[0]))
 
     def _condemn(self, node: int, k: int) -> None:
-        words = self.gates.words[node].copy()
+        words = self.words[node].copy()
         words.flat[k] = SEVERITY.index(DISAGREE)
-        self.gates.words[node] = words
+        self.words[node] = words
         graded = float(self.gates.graded(node).flat[k])
         self.reasons.setdefault(node, {})[k] = (
             f"{graded!r} disagrees with the function's change along a line, though every gate agrees"
@@ -271,11 +273,11 @@ class Lines:
         for node in self.gates.wanted:
             if node in self.gates.clean:
                 continue
-            words = self.gates.words[node]
+            words = self.words[node]
             zero = ((words == agree) | (words == idle)) & (self.gates.graded(node) == 0)
-            places = np.flatnonzero(zero & (self.gates.found[node].value == 0))
+            places = np.flatnonzero(zero & (self.found[node].value == 0))
             if len(places):
-                self.gates.words[node] = np.array(words)
+                self.words[node] = np.array(words)
                 parts.append((node, places))
         for _ in range(MOST_GROUPS):
             if not parts:
@@ -286,7 +288,7 @@ class Lines:
                 half = len(places) // 2
                 parts += [(node, places[:half]), (node, places[half:])]
             else:
-                self.gates.words[node].flat[places] = agree if reacts else idle
+                self.words[node].flat[places] = agree if reacts else idle
 
     def _reacts(self, node: int, places: Array) -> bool:
         """Return whether the function changes visibly when some numbers of an input move."""
@@ -297,14 +299,14 @@ class Lines:
     def moved_one_by_one(self, node: int, seen: tuple[Array, Array]) -> None:
         """Take the differences of every single number, end to end, where their bars are narrow."""
         value, bar = seen
-        found = self.local[node] = self.gates.found[node]
+        found = self.local[node] = self.found[node]
         better = (found.width == 0) & (~judge_arrays.vague(value, bar) | (bar <= found.allowed))
         size = np.where(better, np.maximum(np.abs(value), found.size), found.size)
         merged = Arrays(
             np.where(better, value, found.value), np.where(better, bar, found.allowed), size,
             np.where(better, bar, found.bar), found.width,
         )  # fmt: skip
-        local = self.gates.words[node]
+        local = self.words[node]
         words = judge_arrays.judge(self.gates.graded(node), merged)
-        self.gates.found[node] = merged
-        self.gates.words[node] = np.where(local == SEVERITY.index(DISAGREE), local, words)
+        self.found[node] = merged
+        self.words[node] = np.where(local == SEVERITY.index(DISAGREE), local, words)

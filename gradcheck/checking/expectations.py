@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from math import prod
-from typing import TYPE_CHECKING
-
 from gradcheck.checking import judge
-from gradcheck.checking.verdicts import Fact
-from gradcheck.networks.network import Network
+from gradcheck.checking.place import Place
+from gradcheck.checking.problem import Problem
+from gradcheck.checking.report import Fact
 from gradcheck.networks.records import Expected
 
-if TYPE_CHECKING:
-    from gradcheck.checking.arrays import FloatPoint
+
+def broken(problem: Problem, place: Place) -> list[Fact]:
+    """Return the expectations of a problem that do not hold at a place."""
+    return [found for fact in problem.expected if (found := _fact(place, fact)) is not None]
 
 
-def broken(network: Network, point: FloatPoint) -> list[Fact]:
-    """Return the expectations of a network that do not hold at its point."""
-    return [found for fact in network.expected if (found := _fact(network, point, fact)) is not None]
-
-
-def _fact(network: Network, point: FloatPoint, fact: Expected) -> Fact | None:
+def _fact(place: Place, fact: Expected) -> Fact | None:
     import numpy as np
 
-    graph = network.graph
+    graph = place.graph
     if fact.what == "loss":
-        actual = np.array([point.value])
+        actual = np.array([place.value])
     elif fact.what == "outputs":
-        actual = point.values[graph.stages[fact.name]].ravel()
+        actual = np.ravel(place.values[graph.stages[fact.name]])
     else:
-        gradient = point.rough[graph.inputs[fact.name]]
-        actual = np.zeros(prod(network.tensors[fact.name].shape)) if gradient is None else np.ravel(gradient)
+        gradient = place.gradients[graph.inputs[fact.name]]
+        actual = np.zeros(np.size(place.point[fact.name])) if gradient is None else np.ravel(gradient)
     wanted = list(fact.data.numbers or ())
     scale = max(map(abs, wanted), default=0.0)
     bad = [
@@ -43,9 +38,9 @@ def _fact(network: Network, point: FloatPoint, fact: Expected) -> Fact | None:
     what = {"loss": "the loss", "outputs": f"`{fact.name}`", "grads": f"the gradient of `{fact.name}`"}[fact.what]
     where = f" at {index}" if index else ""
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-    place = fact.data.node.source.position(fact.place.start)
+    position = fact.data.node.source.position(fact.place.start)
     return Fact(
         f"{fact.what} {fact.name}".strip(),
-        place,
+        position,
         f"{what}{where} is {float(actual[worst])!r}, expected {wanted[worst]!r}{more}",
     )

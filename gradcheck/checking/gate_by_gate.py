@@ -1,4 +1,4 @@
-"""Large graphs of arrays, every number: gate by gate, then along lines, in float64.
+"""Every number of a large graph of arrays, gate by gate, in float64.
 
 Backprop's gradient of every node is compared with what the differences of the node's users make
 of the gradients that backprop brought to them: so each rule is judged under the gradient it
@@ -9,101 +9,22 @@ back; where they do not, the differences' own, so that what lies behind is judge
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.checking import judge_arrays
 from gradcheck.checking.closely import Closely
-from gradcheck.checking.end_to_end import Directed, Lines
 from gradcheck.checking.judge import LAST_DIGITS, ULP
 from gradcheck.checking.judge_arrays import Arrays
 from gradcheck.engines import rounding
 from gradcheck.engines.directions import rounding_of
 from gradcheck.engines.flows import Array, Flow, joined
 from gradcheck.engines.local_differences import Pass, Share, needed
-from gradcheck.engines.memory import keep_freed
 from gradcheck.graph.evaluation import Values
 from gradcheck.graph.graph import Graph
 from gradcheck.ops import OPS
-
-MOST_REASONS = 20
-"""Numbers of one tensor of which it is said why they are not a plain agreement."""
-
-
-class TensorCheck(NamedTuple):
-    """One wanted input.
-
-    Attributes:
-        name, shape: of the input.
-        backprop: backprop's gradient, float64, in the input's shape.
-        finite_difference: the differences' gradient; NaN where there is none.
-        error_bound: bound on its error; at a kink it holds the one-sided slopes.
-        words: each number's verdict, as its place in judge.SEVERITY.
-        reasons: flat index → one sentence, for some of the numbers that are not a plain agreement.
-        caught: the smallest relative error that would have shown in every number that agrees.
-        culprits: the gates at fault, nearest the output first.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    backprop: Array
-    finite_difference: Array
-    error_bound: Array
-    words: Array
-    reasons: dict[int, str]
-    caught: float | None
-    culprits: list[int]
-
-
-class Examined(NamedTuple):
-    """What was found: the inputs one by one, the directions, and what else there is to say."""
-
-    tensors: list[TensorCheck]
-    directions: list[Directed]
-    notes: list[str]
-
-
-def examine(
-    graph: Graph,
-    values: Values,
-    gradients: Sequence[Any],
-    wrt: Sequence[str],
-    *,
-    seed: int = 0,
-    exhaustive: bool = False,
-) -> Examined:
-    """Check backprop's gradient of the sum of the output with respect to the inputs `wrt`.
-
-    Args:
-        graph: the graph.
-        values: the float64 array of each node.
-        gradients: backprop's gradient of each node; None where nothing flows.
-        wrt: the inputs to check.
-        seed: of the random directions.
-        exhaustive: whether every number is also moved by itself, end to end.
-
-    Raises:
-        DomainError: if a slope is infinite.
-    """
-    keep_freed()
-    values = [np.asarray(v) for v in values]
-    nodes = {graph.inputs[name]: name for name in wrt}
-    with FLOAT_ARRAYS.active():
-        gates = Gates(graph, values, gradients, nodes)
-        gates.run()
-        lines = Lines(graph, values, gates, seed)
-        if exhaustive:
-            from gradcheck.engines.end_to_end import every_number
-
-            for node in nodes:
-                seen = every_number(graph, values, node, gates.dust(), partial(gates.doubtful, node))
-                lines.moved_one_by_one(node, seen)
-        lines.look(directions=not exhaustive)
-        tensors = [_tensor(gates, lines, node, name) for node, name in nodes.items()]
-    return Examined(tensors, lines.directions, lines.notes)
 
 
 class Gates:
@@ -279,31 +200,3 @@ def _onward(graded: Array, found: Arrays, wrong: Array, kinks: bool) -> Flow:
         return Flow(value, width=width)
     size = np.where(doubtful, np.maximum(found.size, np.abs(value)), np.abs(value))
     return Flow(value, size, np.where(doubtful, found.allowed, 0.0), width)
-
-
-def _tensor(gates: Gates, lines: Lines, node: int, name: str) -> TensorCheck:
-    graded, found, words = gates.graded(node), gates.found[node], gates.words[node]
-    value, bound = found.value, found.allowed + found.width
-    if not (known := np.isfinite(bound)).all():
-        value, bound = (np.where(known, part, np.nan) for part in (value, bound))
-    caught = judge_arrays.caught_by(found, words)
-    if caught is not None and node in lines.local:
-        # Moving numbers by themselves adds to what the gates told, and takes nothing away.
-        caught = min(caught, judge_arrays.caught_by(lines.local[node], words) or caught)
-    caught = None if caught is None else max(caught, gates.told.get(node, 0.0))
-    culprits = gates.culprits(node) if gates.wrong else []
-    at_fault = _named(gates.graph, culprits)
-    reasons = {}
-    if words.any():
-        for place in judge_arrays.worst(graded, found, words, MOST_REASONS):
-            word = int(words.flat[place])
-            reasons[place] = judge_arrays.reason(float(graded.flat[place]), found, place, word, at_fault)
-    reasons.update(lines.reasons.get(node, {}))
-    return TensorCheck(
-        name, np.shape(graded), graded,
-        value, bound, words, reasons, caught, culprits,
-    )  # fmt: skip
-
-
-def _named(graph: Graph, nodes: list[int]) -> str:
-    return " and ".join(dict.fromkeys(graph.described(node) for node in nodes[:3]))

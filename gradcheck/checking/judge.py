@@ -16,6 +16,9 @@ INCONCLUSIVE, DISAGREE = "inconclusive", "disagree"
 SEVERITY = (AGREE, NOT_EXERCISED, KINK, LOSSY, INCONCLUSIVE, DISAGREE)
 """Verdicts from the best to the worst."""
 
+EXIT_CODES = (3, 2, 1, 4, 5, 0)
+"""Exit statuses, the one that counts first."""
+
 SAME_DIGITS = 10**30
 """One part in so many is the rounding granted to two answers of a hundred digits each."""
 
@@ -391,6 +394,7 @@ def blended(rough: Any, sharp: Any) -> Any:
     """
     import numpy as np
 
+    rough, sharp = np.asarray(rough), np.asarray(sharp)
     place = SEVERITY.index
     knows = (rough == place(KINK)) | (rough == place(NOT_EXERCISED)) | (sharp == place(INCONCLUSIVE))
     words = np.where(knows, rough, sharp)

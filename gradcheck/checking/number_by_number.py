@@ -1,144 +1,112 @@
-"""The verdicts at one point: every engine is asked, every number graded, every reason named."""
+"""Every number by itself, in a hundred digits: each engine is asked, and the answers are judged."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
+from gradcheck import progress
 from gradcheck.arithmetic.numbers import to_float
-from gradcheck.checking import judge, points
-from gradcheck.checking.blame import Blame, worn
+from gradcheck.checking import judge
+from gradcheck.checking.blame import Blame, first_without_gradient, lost_digits
 from gradcheck.checking.exact import MOST_EXTRA, Exact
 from gradcheck.checking.judge import Answer, SlopeAnswer, Verdict
-from gradcheck.checking.results import Check, Gradient
+from gradcheck.checking.place import Place
+from gradcheck.checking.report import Tensor
 from gradcheck.engines.finite_difference import INFINITE, UNDEFINED, Slope
 from gradcheck.errors import DomainError
 from gradcheck.graph.graph import element_name
-
-if TYPE_CHECKING:
-    from gradcheck.arithmetic.system import System
-    from gradcheck.checking.expressions import Settings
-    from gradcheck.graph.graph import Graph
-    from gradcheck.language.claims import Claim
-
+from gradcheck.language.claims import Claim
 
 MANY = 100
 """Wrong gradients beyond which nobody asks whether two were exchanged."""
 
 
-class Place(Protocol):
-    """A graph at a point, with backprop's answer there: single numbers or arrays.
+class Asked(NamedTuple):
+    """What is asked at a place.
 
     Attributes:
-        graph: the user's graph.
-        system: the number system of `values`.
-        point: input name → value.
-        values: the float64 value of each node.
-        value, shape: the output, summed if it is an array, and its shape.
-        scalar: the graph written out in single numbers (the graph itself if it is one).
-        flat_inputs, flat_values: its inputs and the float64 value of each of its nodes.
-    """
-
-    graph: Graph
-    system: System
-    point: points.Point
-    values: list[Any]
-    value: float
-    shape: tuple[int, ...]
-    scalar: Graph
-    flat_inputs: dict[str, float]
-    flat_values: list[Any]
-
-    def gradients(self) -> list[Any]:
-        """Return backprop's float64 gradient of each node."""
-
-    def exact_gradients(self, exact: Exact) -> list[Any]:
-        """Return what the same rules give in the precision of `exact`."""
-
-    def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
-        """Return (index, node of the scalar graph, value) for each element of an input."""
-
-    def flat(self, gradients: list[Any], name: str, zero: Any) -> list[Any]:
-        """Return the gradient of an input, element by element; `zero` where nothing flows."""
-
-    def claim(self, claim: Claim, exact: Exact) -> tuple[list[float], list[Any]]:
-        """Return the claimed gradient's elements, in float64 and in high precision."""
-
-
-class Question(NamedTuple):
-    """What is asked at a point.
-
-    Attributes:
-        settings: the engines, among other things.
         wrt: the inputs to check.
+        engines: the methods.
         claims: gradients that the user gave, by input.
         joint: whether kinks of several ops that meet in one number excuse each other: so in networks.
         most_extra: digits that may be added to a hundred where values lie far apart.
+        formulas: whether SymPy's closed forms are wanted too.
     """
 
-    settings: Settings
     wrt: Sequence[str]
+    engines: Sequence[str]
     claims: Mapping[str, Claim]
     joint: bool = False
     most_extra: int = MOST_EXTRA
+    formulas: bool = False
 
 
-class Grading:
-    """The verdicts at one point."""
+def number_by_number(place: Place, asked: Asked) -> list[Tensor]:
+    """Ask the engines and judge every number.
 
-    def __init__(self, job: Question, place: Place) -> None:
-        self.job = job
+    Raises:
+        DomainError: if a slope is infinite or not defined.
+        SpreadError: if it takes more digits than were granted.
+    """
+    return _NumberByNumber(place, asked).check()
+
+
+class _Row(NamedTuple):
+    """What is known of one number."""
+
+    at: float
+    back: Answer | None
+    symbolic: Answer | None
+    slope: SlopeAnswer | None
+    typed: Answer | None
+    formula: str | None
+    verdict: Verdict
+
+
+class _NumberByNumber:
+    def __init__(self, place: Place, asked: Asked) -> None:
+        self.asked = asked
         self.place = place
-        also = {op for claim in job.claims.values() for op in claim.graph.ops}
-        self.exact = Exact(place.scalar, place.flat_inputs, place.flat_values, also, job.most_extra)
-        self.engines = set(job.settings.engines)
+        also = {op for claim in asked.claims.values() for op in claim.graph.ops}
+        self.exact = Exact(place.scalar, place.flat_inputs, place.flat_values, also, asked.most_extra)
         sizes = [abs(v) for v in place.flat_values if v is not None and math.isfinite(v)]
         self.largest = max(sizes, default=1.0) or 1.0
 
-    def check(self) -> Check:
-        """Ask the engines and grade every number.
-
-        Raises:
-            DomainError: if a slope is infinite or not defined.
-        """
-        place, job = self.place, self.job
-        rough = place.gradients()
-        slopes = self._slopes(Blame(place, self.exact, rough))
+    def check(self) -> list[Tensor]:
+        slopes = self._slopes()
         if self.exact.refined:
             self.exact.refine()
         with self.exact.system.active():
-            self.blame = Blame(place, self.exact, rough, place.exact_gradients(self.exact))
+            self.sharp = self.place.exact_gradients(self.exact)
+            self.blame = Blame(self.place, self.exact, self.sharp)
             self.adjoints, formulas = self._symbolic()
-            self.worn_value = self._worn_value()
-            rows: list[Gradient] = []
-            for name in job.wrt:
-                rows += self._input(name, slopes, formulas)
-        return Check(
-            place.graph.source.text, {n: _listed(v) for n, v in place.point.items()},
-            place.value, place.shape, _name_exchanged(rows), self._stages(),
-        )  # fmt: skip
+            self.lossy_value = self._lossy_value()
+            return _name_exchanged([self._tensor(name, slopes, formulas) for name in self.asked.wrt])
 
-    def _slopes(self, blame: Blame) -> dict[int, SlopeAnswer]:
+    def _slopes(self) -> dict[int, SlopeAnswer]:
         """Return the finite difference for each number that is checked and affordable."""
         found: dict[int, SlopeAnswer] = {}
-        if "finite_difference" not in self.engines:
+        if "finite_difference" not in self.asked.engines:
             return found
-        for name in self.job.wrt:
-            for index, node, _ in self.place.elements(name):
+        for name in self.asked.wrt:
+            elements = self.place.elements(name)
+            for k, (index, node, _) in enumerate(elements):
+                progress.say(name, k, len(elements), inner=True)
                 slope = self.exact.slope(node)
                 if slope is not None:
-                    found[node] = self._defined(slope, element_name(name, index), blame)
+                    found[node] = self._defined(slope, element_name(name, index))
         return found
 
-    def _defined(self, slope: Slope, called: str, blame: Blame) -> SlopeAnswer:
+    def _defined(self, slope: Slope, called: str) -> SlopeAnswer:
         graph = self.place.graph
         value = math.nan if slope.value is None else to_float(slope.value)
         word = {INFINITE: "infinite", UNDEFINED: "not defined"}.get(slope.kind)
         if word is None and math.isinf(value):
             word = "beyond the range of float64"
         if word is not None:
-            bad = blame.culprit
+            bad = first_without_gradient(graph, self.place.gradients)
             span = graph.span(graph.output if bad is None else bad)
             which = "" if bad is None else f", because of {graph.title(bad)}"
             raise DomainError(
@@ -149,35 +117,46 @@ class Grading:
             value = 0.0
         return SlopeAnswer(Answer(value, slope.value, slope.bar), slope.kind, slope.left, slope.right, slope.exercised)
 
-    def _stages(self) -> list[tuple[str, float, float]]:
-        found = []
-        for name, node in self.place.graph.stages.items():
-            value, gradient = self.place.values[node], self.blame.rough[node]
-            if not points.shape_of(value):
-                found.append((name, float(value), 0.0 if gradient is None else float(gradient)))
-        return found
-
     def _symbolic(self) -> tuple[list[Any] | None, dict[str, str]]:
-        if "symbolic" not in self.engines:
+        if "symbolic" not in self.asked.engines:
             return None, {}
         from gradcheck.engines import symbolic
 
         exact = self.exact
         adjoints = symbolic.adjoints(exact.graph, exact.system, exact.values, exact.system.literal("1"))
-        checked = set(self.job.wrt)
+        checked = set(self.asked.wrt)
         names = [n for n in exact.graph.inputs if n.partition("[")[0] in checked]
-        return adjoints, symbolic.closed_forms(exact.graph, names)
+        return adjoints, symbolic.closed_forms(exact.graph, names) if self.asked.formulas else {}
 
-    def _input(self, name: str, slopes: Mapping[int, SlopeAnswer], formulas: Mapping[str, str]) -> list[Gradient]:
+    def _tensor(self, name: str, slopes: Mapping[int, SlopeAnswer], formulas: Mapping[str, str]) -> Tensor:
+        rows = self._rows(name, slopes, formulas)
+        methods = [method for method in ("backprop", "symbolic", "finite_difference") if method in self.asked.engines]
+        answers = {
+            "backprop": [_number(row.back) for row in rows],
+            "symbolic": [_number(row.symbolic) for row in rows],
+            "finite_difference": [_number(row.slope.answer if row.slope else None) for row in rows],
+            "claimed": [_number(row.typed) for row in rows],
+        }
+        shape = getattr(self.place.point[name], "shape", ())
+        return Tensor(
+            name, shape, None, [row.at for row in rows],
+            {m: answers[m] for m in [*methods, *(["claimed"] if name in self.asked.claims else [])]},
+            [_bound(row.slope) for row in rows], [judge.SEVERITY.index(row.verdict.word) for row in rows],
+            {k: row.verdict.reason for k, row in enumerate(rows) if row.verdict.reason},
+            [math.nan if row.verdict.caught is None else row.verdict.caught for row in rows],
+            {k: row.formula for k, row in enumerate(rows) if row.formula is not None},
+        )  # fmt: skip
+
+    def _rows(self, name: str, slopes: Mapping[int, SlopeAnswer], formulas: Mapping[str, str]) -> list[_Row]:
         place, zero = self.place, self.exact.system.literal("0")
-        rough = [float(x) for x in place.flat(self.blame.rough, name, 0.0)]
-        sharp = place.flat(self.blame.sharp, name, zero)
-        claim = self.job.claims.get(name)
+        rough = [float(x) for x in place.flat(place.gradients, name, 0.0)]
+        sharp = place.flat(self.sharp, name, zero)
+        claim = self.asked.claims.get(name)
         claimed = self._claimed(claim)
         rows = []
         for k, (index, node, value) in enumerate(place.elements(name)):
             dust = self.exact.dust(value)
-            back = Answer(rough[k], sharp[k], dust) if "backprop" in self.engines else None
+            back = Answer(rough[k], sharp[k], dust) if "backprop" in self.asked.engines else None
             symbolic, slope = self._symbolic_answer(node, dust), slopes.get(node)
             typed = None
             if claim is not None and claimed is not None:
@@ -187,21 +166,20 @@ class Grading:
             assert graded is not None
             scale = self.largest / (abs(value) or 1.0)
             verdict = judge.judge(graded, None if graded is symbolic else symbolic, slope, scale)
-            if self.job.joint and back is not None and verdict.word == judge.DISAGREE and judge.same(graded, back):
+            if self.asked.joint and back is not None and verdict.word == judge.DISAGREE and judge.same(graded, back):
                 verdict = judge.joint_kink(verdict, slope, self.exact.bends_behind(node))
-            if graded is back and verdict.word == judge.AGREE and self.worn_value is not None:
-                verdict = self.worn_value
+            if graded is back and verdict.word == judge.AGREE and self.lossy_value is not None:
+                verdict = self.lossy_value
             verdict = self.blame.explain(verdict, graded is back, slope, rough[k])
-            symbolic = _shown(symbolic, slope)
             formula = formulas.get(element_name(name, index))
-            rows.append(_row(name, index, value, back, symbolic, slope, typed, formula, verdict))
+            rows.append(_Row(value, back, _shown(symbolic, slope), slope, typed, formula, verdict))
         return rows
 
     def _claimed(self, claim: Claim | None) -> tuple[list[float], list[Any]] | None:
         if claim is None:
             return None
         if claim.special is None:
-            return self.place.claim(claim, self.exact)
+            return self.place.claim(claim, self.exact, self.sharp)
         count = len(self.place.elements(claim.name))
         return [claim.special] * count, [self.exact.system.nan] * count
 
@@ -212,19 +190,19 @@ class Grading:
         exact = self.exact.system.literal("0") if found is None else found
         return Answer(to_float(exact), exact, dust, conventional=bool(self.exact.bends))
 
-    def _worn_value(self) -> Verdict | None:
+    def _lossy_value(self) -> Verdict | None:
         """Return a verdict if the function's own value has lost its digits, though gradients have not.
 
         A value that the rounding of the inputs alone could turn into zero has no digits to lose.
         """
         exact = self.exact.values[self.exact.graph.output]
         true = to_float(exact)
-        if not worn(self.place.value, exact):
+        if not lost_digits(self.place.value, exact):
             return None
         zero = self.exact.system.literal("0")
         reach = 0.0
         for name in self.place.graph.inputs:
-            gradients = self.place.flat(self.blame.sharp, name, zero)
+            gradients = self.place.flat(self.sharp, name, zero)
             for gradient, (_, _, x) in zip(gradients, self.place.elements(name), strict=True):
                 reach += abs(to_float(gradient)) * math.ulp(x)
         if abs(true) <= 4 * reach:
@@ -250,41 +228,29 @@ def _shown(symbolic: Answer | None, slope: SlopeAnswer | None) -> Answer | None:
     return symbolic
 
 
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, float) else value.tolist()
+def _number(answer: Answer | None) -> float:
+    return math.nan if answer is None else answer.value
 
 
-def _row(
-    name: str, index: tuple[int, ...], at: float, back: Answer | None, symbolic: Answer | None,
-    slope: SlopeAnswer | None, typed: Answer | None, formula: str | None, verdict: Verdict,
-) -> Gradient:  # fmt: skip
-    bound = None
-    if slope is not None:
-        # The number that is reported is a float64: its own rounding belongs to the bar.
-        value, exact, bar = slope.answer[:3]
-        bound = max(abs(to_float(exact - exact.__class__(value))) + to_float(bar), math.ulp(value))
-    return Gradient(
-        name, index, at,
-        None if back is None else back.value,
-        None if symbolic is None or not symbolic.finite else symbolic.value,
-        None if slope is None else slope.answer.value,
-        bound,
-        None if typed is None else typed.value,
-        formula, verdict.word, verdict.reason, verdict.caught,
-    )  # fmt: skip
+def _bound(slope: SlopeAnswer | None) -> float:
+    """Return the bound on the error of the float64 that is reported: its own rounding belongs to the bar."""
+    if slope is None:
+        return math.nan
+    value, exact, bar = slope.answer[:3]
+    return max(abs(to_float(exact - exact.__class__(value))) + to_float(bar), math.ulp(value))
 
 
-def _name_exchanged(rows: list[Gradient]) -> list[Gradient]:
-    """Say of wrong gradients that they are each other's."""
-    wrong = [g for g in rows if g.verdict == judge.DISAGREE and not g.index]
+def _name_exchanged(tensors: list[Tensor]) -> list[Tensor]:
+    """Say of wrong gradients of single numbers that they are each other's."""
+    wrong = {t.name: t.number(0) for t in tensors if not t.shape and t.verdict == judge.DISAGREE}
     if not 2 <= len(wrong) <= MANY:
-        return rows
-    graded = {g.input: g.claimed if g.claimed is not None else g.backprop or 0.0 for g in wrong}
-    truth = {g.input: g.symbolic if g.symbolic is not None else g.finite_difference or 0.0 for g in wrong}
+        return tensors
+    graded = {name: g.graded or 0.0 for name, g in wrong.items()}
+    truth = {name: g.truth or 0.0 for name, g in wrong.items()}
     swapped = judge.exchanged(graded, truth)
     return [
-        g._replace(reason=f"this is the gradient of `{swapped[g.input]}`: the two are exchanged")
-        if g.verdict == judge.DISAGREE and g.input in swapped
-        else g
-        for g in rows
+        t._replace(reasons={0: f"this is the gradient of `{swapped[t.name]}`: the two are exchanged"})
+        if t.name in swapped
+        else t
+        for t in tensors
     ]

@@ -8,20 +8,22 @@ of such an op is checked once more, at its own operands, under a seeded random g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.checking import judge
-from gradcheck.checking.verdicts import Fact
+from gradcheck.checking.exact import SpreadError
+from gradcheck.checking.number_by_number import Asked, number_by_number
+from gradcheck.checking.place import Place
+from gradcheck.checking.problem import Problem
+from gradcheck.checking.report import Fact, Tensor
+from gradcheck.checking.settings import Settings
 from gradcheck.checking.ways import EXTRA_DIGITS
 from gradcheck.errors import Source
 from gradcheck.graph.graph import Graph
-from gradcheck.networks.network import Network
 from gradcheck.ops import OWN
 
 if TYPE_CHECKING:
-    from gradcheck.checking.arrays import FloatPoint
-    from gradcheck.checking.expressions import Settings
+    from gradcheck.checking.array_place import ArrayPlace
 
 SMALL = 200
 """Numbers up to which an op is checked in a hundred digits."""
@@ -29,80 +31,64 @@ SMALL = 200
 UPSTREAM = "upstream"
 
 
-def faults(network: Network, point: FloatPoint, settings: Settings) -> list[Fact]:
-    """Return the gates of the spec's own ops whose rules are wrong under another upstream gradient.
+def faults(problem: Problem, place: Place, settings: Settings) -> list[Fact]:
+    """Return the gates of the user's own ops whose rules are wrong under another upstream gradient.
 
     Gates of one op at operands of the same shapes are looked at up to three times.
     """
-    if set(network.graph.ops).isdisjoint(OWN):
+    graph = place.graph
+    if set(graph.ops).isdisjoint(OWN):
         return []
     from gradcheck.engines.local_differences import needed
 
-    depends = needed(network.graph, [network.graph.inputs[name] for name in network.wrt])
+    depends = needed(graph, [graph.inputs[name] for name in problem.inputs])
     found: list[Fact] = []
     seen: dict[Any, int] = {}
-    for node in network.graph.gates:
-        op = network.graph.ops[node]
+    for node in graph.gates:
+        op = graph.ops[node]
         if op not in OWN:
             continue
-        key = op, tuple(network.shapes[k] for k in network.graph.operands(node))
+        key = op, tuple(place.values[k].shape for k in graph.operands(node))
         seen[key] = seen.get(key, 0) + 1
-        if seen[key] <= 3 and (reason := _wrong(network, point, node, depends, settings)) is not None:
-            line, column = network.source.position(network.graph.span(node)[0])
-            called = network.graph.described(node)
+        if seen[key] <= 3 and (reason := _wrong(place, node, depends, settings)) is not None:
+            line, column = graph.source.position(graph.span(node)[0])
+            called = graph.described(node)
             found.append(Fact(f"rule {called}", (line, column), f"the backward rule of {called} is wrong: {reason}"))
     return found
 
 
-def _wrong(network: Network, point: FloatPoint, node: int, depends: Sequence[bool], settings: Settings) -> str | None:
+def _wrong(place: Place, node: int, depends: Sequence[bool], settings: Settings) -> str | None:
     """Check one gate; return what is wrong with its rule, or None."""
     import numpy as np
 
-    op, operands = network.graph.ops[node], network.graph.operands(node)
-    row = OWN[op]
-    graph = Graph(Source("", network.source.name))
-    nodes = [graph.input(name) for name in row.args]
-    gate = graph.gate(op, nodes)
+    from gradcheck.checking.array_place import ArrayPlace
+
+    operands = place.graph.operands(node)
+    row = OWN[place.graph.ops[node]]
+    graph = Graph(Source("", place.graph.source.name))
+    gate = graph.gate(row.name, [graph.input(name) for name in row.args])
     graph.output = graph.gate("mul", [gate, graph.input(UPSTREAM)])
-    values = {name: point.values[k] for name, k in zip(row.args, operands, strict=True)}
-    shape = network.shapes[node]
-    values[UPSTREAM] = np.random.default_rng([settings.seed, node]).standard_normal(shape)
+    values = {name: place.values[k] for name, k in zip(row.args, operands, strict=True)}
+    values[UPSTREAM] = np.random.default_rng([settings.seed, node]).standard_normal(place.values[node].shape)
     # Nobody asks for the gradient of data, such as a target or a mask: whatever is written for it.
     asked = [name for name, k in zip(row.args, operands, strict=True) if depends[k]]
     if not asked:
         return None
-    size = sum(prod(network.shapes[k]) for k in operands)
-    number = _worst_exactly if size <= SMALL else _worst_gatewise
-    return number(graph, values, asked, settings)
-
-
-def _worst_exactly(graph: Graph, values: dict[str, Any], args: list[str], settings: Settings) -> str | None:
-    from gradcheck.checking.arrays import ArrayPoint
-    from gradcheck.checking.exact import SpreadError
-    from gradcheck.checking.number_by_number import Grading, Question
-    from gradcheck.graph.shapes import infer
-
-    shapes = infer(graph, {name: value.shape for name, value in values.items()})
-    question = Question(settings, args, {}, most_extra=EXTRA_DIGITS)
-    try:
-        rows = Grading(question, ArrayPoint(graph, values, shapes)).check().gradients
-    except SpreadError:
-        return _worst_gatewise(graph, values, args, settings)
-    return next((f"for {row.name}, {row.reason}" for row in rows if row.verdict == judge.DISAGREE), None)
-
-
-def _worst_gatewise(graph: Graph, values: dict[str, Any], args: list[str], settings: Settings) -> str | None:
-    import numpy as np
-
-    from gradcheck.checking.arrays import FloatPoint
-    from gradcheck.checking.gate_by_gate import examine
-    from gradcheck.graph.graph import element_name
-
-    point = FloatPoint(graph, values, values[UPSTREAM].shape)
-    found = examine(graph, point.values, point.gradients(), args, seed=settings.seed)
-    for tensor in found.tensors:
-        wrong = np.flatnonzero(tensor.words.ravel() == judge.SEVERITY.index(judge.DISAGREE))
-        if len(wrong):
-            index = tuple(int(k) for k in np.unravel_index(wrong[0], tensor.shape))
-            return f"for {element_name(tensor.name, index)}, {tensor.reasons.get(int(wrong[0]), 'it is not the slope')}"
+    alone = ArrayPlace(graph, values)
+    small = sum(place.values[k].size for k in operands) <= SMALL
+    for tensor in _tensors(alone, asked, settings, small):
+        wrong = [k for k, word in enumerate(tensor.words) if word == judge.SEVERITY.index(judge.DISAGREE)]
+        if wrong:
+            return f"for {tensor.called(wrong[0])}, {tensor.reasons.get(wrong[0], 'it is not the slope')}"
     return None
+
+
+def _tensors(place: ArrayPlace, asked: list[str], settings: Settings, small: bool) -> list[Tensor]:
+    if small:
+        try:
+            return number_by_number(place, Asked(asked, settings.engines, {}, most_extra=EXTRA_DIGITS))
+        except SpreadError:
+            pass
+    from gradcheck.checking.in_float64 import examine
+
+    return examine(place, asked, seed=settings.seed).tensors

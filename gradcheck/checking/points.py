@@ -11,6 +11,7 @@ from gradcheck.checking import forward
 from gradcheck.checking.values import Shape, Value, parse_points
 from gradcheck.errors import DomainError, PointError, Source, did_you_mean
 from gradcheck.graph.graph import Graph
+from gradcheck.graph.shapes import infer
 from gradcheck.language import array_files
 from gradcheck.ops import OPS
 
@@ -49,6 +50,82 @@ def read(texts: Iterable[str]) -> list[dict[str, Value]]:
                 raise PointError(f"`{name}` is given twice", new[name].source, new[name].span)
         points = [{**old, **new} for old, new in zip(points, added, strict=True)]
     return points
+
+
+def given(at: Any) -> list[dict[str, Any]]:
+    """Return the points that a program gives: a mapping, several, or the text of --at.
+
+    Raises:
+        PointError: for anything else, and for values that are no finite numbers.
+    """
+    if isinstance(at, str):
+        return [dict(point) for point in read([at])]
+    if isinstance(at, Mapping):
+        return [_checked(at)]
+    if at is None or isinstance(at, Sequence):
+        return [_checked(point) for point in at or ()]
+    raise PointError(f"at= takes a mapping, a list of mappings or text, not {type(at).__name__}")
+
+
+def _checked(point: Any) -> dict[str, Any]:
+    """Return a point from Python as plain floats and float64 arrays."""
+    result: dict[str, Any] = {}
+    if not isinstance(point, Mapping):
+        raise PointError(f"a point is a mapping of names to values, not {type(point).__name__}")
+    for name, value in point.items():
+        try:
+            if isinstance(value, (int, float)):
+                result[name] = float(value)
+            else:
+                import numpy as np
+
+                array = np.asarray(value, dtype=float)
+                result[name] = array if array.shape else float(array)
+        except (TypeError, ValueError, OverflowError):
+            raise PointError(f"the value of `{name}` is not a number or an array of numbers") from None
+        numbers = [result[name]] if isinstance(result[name], float) else result[name].ravel().tolist()
+        if not numbers:
+            raise PointError(f"`{name}` is empty: it has no element to check")
+        if not all(map(math.isfinite, numbers)):
+            raise PointError(f"the value of `{name}` is not finite")
+    return result
+
+
+def located(graph: Graph, given: Sequence[Mapping[str, Any]], count: int, seed: int) -> list[Point]:
+    """Return the points with their numbers: those given, or `count` chosen ones.
+
+    Raises:
+        ShapeError: if shapes do not fit.
+        PointError: if a value cannot be had, or arrays are needed and none is given.
+        DomainError: if no point is found.
+    """
+    # Shapes are settled for all points before the first array is made.
+    for point in given:
+        _check_shapes(graph, point)
+    if given:
+        return [
+            {name: resolve(v, name, seed) if isinstance(v, Value) else v for name, v in point.items()}
+            for point in given
+        ]
+    _check_shapes(graph, {})
+    if graph.params:
+        node = next(iter(graph.params), graph.output)
+        raise PointError(
+            "this needs arrays, and no values are given", graph.source, graph.span(node),
+            "as in --at \"W=randn(5,10),x=[1,-1]\"",
+        )  # fmt: skip
+    return sample(graph, count, seed)
+
+
+def _check_shapes(graph: Graph, point: Mapping[str, Any]) -> None:
+    """Refuse shapes that do not fit; those of files are known only once they are read."""
+    if not any(isinstance(v, Value) and v.kind == "file" for v in point.values()):
+        infer(graph, {name: shape_of(point.get(name)) for name in graph.inputs})
+
+
+def drawn(given: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether some value is drawn from the seed."""
+    return any(isinstance(v, Value) and v.kind.startswith("rand") for point in given for v in point.values())
 
 
 def check_names(graph: Graph, given: Mapping[str, Any]) -> None:

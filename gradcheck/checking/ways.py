@@ -1,29 +1,31 @@
-"""The two ways to check a network: number by number in a hundred digits, or gate by gate in float64.
+"""The ways to check a problem at a place, and which of them it goes: data in, findings out.
 
-What a network costs to write out as single numbers is estimated from its shapes before anything is
-computed; that alone decides which way it goes.
+Number by number in a hundred digits; by SymPy's chain rule in a hundred digits beside the gates; gate
+by gate in float64. What a problem costs to write out as single numbers is estimated from its shapes;
+that alone decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradcheck.arithmetic import decimals
 from gradcheck.checking import judge
-from gradcheck.checking.expressions import Settings
+from gradcheck.checking.exact import MOST_EXTRA, SpreadError
 from gradcheck.checking.judge import SEVERITY
-from gradcheck.checking.verdicts import TensorResult
-from gradcheck.graph.evaluation import evaluate
+from gradcheck.checking.number_by_number import Asked, number_by_number
+from gradcheck.checking.place import Place
+from gradcheck.checking.problem import Problem
+from gradcheck.checking.report import Tensor
+from gradcheck.checking.settings import Settings
 from gradcheck.graph.graph import CONSTANT, INPUT
 from gradcheck.language.claims import Claim
-from gradcheck.networks.network import Network
 from gradcheck.ops import OPS, OWN
 
 if TYPE_CHECKING:
-    from gradcheck.checking.arrays import ArrayPoint, FloatPoint
-    from gradcheck.checking.results import Gradient
+    from gradcheck.checking.array_place import ArrayPlace
 
 AFFORDABLE = 2_000_000
 """Cost, in additions of two numbers of a hundred digits, up to which every number is checked on its own:
@@ -49,17 +51,39 @@ CHEAP = frozenset(
 )
 
 
-class Found(NamedTuple):
-    """What was found: the tensors, sentences for the reader, and how it was done."""
+class Findings(NamedTuple):
+    """What a way found: one finding a tensor, sentences for the reader, and how it was done."""
 
-    tensors: list[TensorResult]
+    tensors: list[Tensor]
     notes: list[str]
     method: str
 
 
-def written_out(network: Network) -> tuple[int, float]:
-    """Return how many gates a network has when written out, and what evaluating them once costs."""
-    graph, shapes = network.graph, network.shapes
+EVERY_NUMBER = "every number by itself, in a hundred digits"
+
+
+def check(problem: Problem, place: Place, settings: Settings) -> Findings:
+    """Check a problem at a place in the way that its size allows.
+
+    Raises:
+        DomainError: if a slope is infinite or not defined.
+    """
+    if problem.every_number:
+        asked = Asked(problem.wrt, settings.engines, problem.claims, problem.joint, formulas=True)
+        return Findings(number_by_number(place, asked), [], EVERY_NUMBER)
+    arrays: ArrayPlace = place  # type: ignore[assignment]
+    by_number, by_symbols = affordable(arrays, problem.wrt)
+    if by_symbols:
+        try:
+            return _exact(problem, arrays, settings) if by_number else _with_symbols(problem, arrays, settings)
+        except SpreadError:
+            pass
+    return _in_float64(problem, arrays, settings)
+
+
+def written_out(place: Place) -> tuple[int, float]:
+    """Return how many gates a graph has when written out, and what evaluating them once costs."""
+    graph, shapes = place.graph, [value.shape for value in place.values]
     simple = decimals.supports({op for op in graph.ops if op not in (INPUT, CONSTANT) and OPS[op].elementwise})
     gates, cost = 0, 0.0
     for node in graph.gates:
@@ -79,184 +103,110 @@ def written_out(network: Network) -> tuple[int, float]:
     return gates, cost
 
 
-def affordable(network: Network, wrt: Sequence[str]) -> tuple[bool, bool]:
+def affordable(place: Place, wrt: Sequence[str]) -> tuple[bool, bool]:
     """Return whether every number can be moved by itself in high precision, and whether SymPy can be asked."""
-    gates, cost = written_out(network)
+    gates, cost = written_out(place)
     if gates > MOST_GATES:
         return False, False
-    numbers = sum(prod(network.tensors[name].shape) for name in wrt)
+    numbers = _numbers(place, wrt)
     # Four evaluations a number, of what lies downstream: half of the network, as a rule.
     once = RUNS * cost + STEPS * gates
     return once + cost * 2 * numbers <= AFFORDABLE, once <= AFFORDABLE
 
 
-def check(network: Network, wrt: Sequence[str], settings: Settings, exhaustive: bool) -> tuple[FloatPoint, Found]:
-    """Check a network in the way that its size allows; return its point and what was found.
-
-    Raises:
-        DomainError: if the function or a slope is not defined there.
-    """
-    from gradcheck.checking.arrays import ArrayPoint, FloatPoint
-    from gradcheck.checking.exact import SpreadError
-
-    by_number, by_symbols = affordable(network, wrt)
-    if not by_symbols:
-        point = FloatPoint(network.graph, network.point, network.shapes[network.graph.output])
-        point.gradients()
-        return point, gatewise(network, wrt, point, settings, exhaustive)
-    written = ArrayPoint(network.graph, network.point, network.shapes)
-    written.gradients()
-    try:
-        if by_number:
-            return written, exact(network, wrt, written, settings)
-        return written, with_symbols(network, wrt, written, settings, exhaustive)
-    except SpreadError:
-        return written, gatewise(network, wrt, written, settings, exhaustive)
+def _numbers(place: Place, wrt: Sequence[str]) -> int:
+    return sum(place.point[name].size for name in wrt)
 
 
-def exact(network: Network, wrt: Sequence[str], point: ArrayPoint, settings: Settings) -> Found:
-    """Check every number by itself, with SymPy and with differences in high precision.
-
-    Raises:
-        DomainError: if a slope is infinite or not defined.
-    """
-    tensors = _graded(network, wrt, point, settings)
+def _exact(problem: Problem, place: ArrayPlace, settings: Settings) -> Findings:
+    """Check every number by itself, with SymPy and with differences in high precision."""
+    tensors = _judged(problem, place, settings.engines)
     notes: list[str] = []
     if any(t.verdict == judge.DISAGREE for t in tensors):
-        notes = gatewise(network, wrt, point, settings, exhaustive=False).notes
-    return Found(tensors, notes, "every number by itself, in a hundred digits")
+        notes = _in_float64(problem, place, settings._replace(exhaustive=False)).notes
+    return Findings(tensors, notes, EVERY_NUMBER)
 
 
-def with_symbols(
-    network: Network, wrt: Sequence[str], point: ArrayPoint, settings: Settings, exhaustive: bool
-) -> Found:
-    """Check gate by gate, and every number by SymPy in a hundred digits too.
-
-    Raises:
-        DomainError: if a slope is infinite.
-    """
-    found = gatewise(network, wrt, point, settings, exhaustive)
-    graded = _graded(network, wrt, point, settings._replace(engines=("backprop", "symbolic")))
-    tensors = [_blended(a, b) for a, b in zip(found.tensors, graded, strict=True)]
-    return Found(tensors, found.notes, f"{found.method}; by SymPy in a hundred digits")
+def _with_symbols(problem: Problem, place: ArrayPlace, settings: Settings) -> Findings:
+    """Check gate by gate, and every number by SymPy in a hundred digits too."""
+    found = _in_float64(problem, place, settings)
+    sharp = _judged(problem, place, ("backprop", "symbolic"))
+    tensors = [_blended(a, b) for a, b in zip(found.tensors, sharp, strict=True)]
+    return Findings(tensors, found.notes, f"{found.method}; by SymPy in a hundred digits")
 
 
-def _blended(rough: TensorResult, sharp: TensorResult) -> TensorResult:
-    """Return one result of what the gates' differences and what SymPy say of a tensor."""
+def _blended(rough: Tensor, sharp: Tensor) -> Tensor:
+    """Return one finding of what the gates' differences and what SymPy say of a tensor."""
     words = judge.blended(rough.words, sharp.words)
     reasons = {k: reason for k, reason in sharp.reasons.items() if words[k] == sharp.words[k]}
     reasons |= {k: reason for k, reason in rough.reasons.items() if words[k] == rough.words[k]}
     return rough._replace(answers={**sharp.answers, **rough.answers}, words=words, reasons=reasons)
 
 
-def _graded(network: Network, wrt: Sequence[str], point: ArrayPoint, settings: Settings) -> list[TensorResult]:
-    """Grade every number with the high-precision engines of an expression."""
-    from gradcheck.checking.exact import MOST_EXTRA
-    from gradcheck.checking.number_by_number import Grading, Question
-
-    tiny = len(point.scalar) * sum(prod(network.tensors[name].shape) for name in wrt) <= TINY
+def _judged(problem: Problem, place: ArrayPlace, engines: Sequence[str]) -> list[Tensor]:
+    """Judge every number, and beside a formula of the user's own also what it stands in for."""
+    tiny = len(place.scalar) * _numbers(place, problem.wrt) <= TINY
     extra = MOST_EXTRA if tiny else EXTRA_DIGITS
 
-    def graded(names: Sequence[str], claims: Mapping[str, Claim]) -> dict[str, TensorResult]:
-        rows: dict[str, list[Gradient]] = {name: [] for name in names}
-        for row in Grading(Question(settings, names, claims, joint=True, most_extra=extra), point).check().gradients:
-            rows[row.input].append(row)
-        return {name: _from_rows(network, name, rows[name], settings) for name in names}
+    def judged(names: Sequence[str], claims: Mapping[str, Claim]) -> dict[str, Tensor]:
+        asked = Asked(names, engines, claims, problem.joint, extra)
+        return {tensor.name: tensor for tensor in number_by_number(place, asked)}
 
-    found = graded(wrt, network.claims)
-    # A formula of the user's own is graded, and what it stands in for is graded too.
-    claimed = [name for name in wrt if name in network.claims]
-    beside = graded(claimed, {}) if claimed else {}
-    return [_both(found[name], beside[name]) if name in beside else found[name] for name in wrt]
+    found = judged(problem.wrt, problem.claims)
+    claimed = [name for name in problem.wrt if name in problem.claims]
+    beside = judged(claimed, {}) if claimed else {}
+    return [_both(found[name], beside[name]) if name in beside else found[name] for name in problem.wrt]
 
 
-def _both(claim: TensorResult, own: TensorResult) -> TensorResult:
-    """Return the result on a claim, with backprop's mistakes where the claim has none."""
+def _both(claim: Tensor, own: Tensor) -> Tensor:
+    """Return the finding on a claim, with backprop's mistakes where the claim has none."""
     wrong = SEVERITY.index(judge.DISAGREE)
     places = [k for k in range(claim.size) if own.words[k] == wrong != claim.words[k]]
-    words = claim.words.copy()
-    words[places] = wrong
+    words = [wrong if k in places else word for k, word in enumerate(claim.words)]
     reasons = {**claim.reasons, **{k: f"the formula is right, but backprop is not: {own.reasons[k]}" for k in places}}
     return claim._replace(words=words, reasons=reasons)
 
 
-def _from_rows(network: Network, name: str, rows: Sequence[Gradient], settings: Settings) -> TensorResult:
-    import numpy as np
+def _in_float64(problem: Problem, place: ArrayPlace, settings: Settings) -> Findings:
+    """Check gate by gate in float64, and where it is asked for every number end to end."""
+    from gradcheck.checking.in_float64 import examine
 
-    def column(method: str) -> Any:
-        return np.array([np.nan if (x := getattr(row, method)) is None else x for row in rows], dtype=float)
-
-    methods: list[str] = [m for m in ("backprop", "symbolic", "finite_difference") if m in settings.engines]
-    if name in network.claims:
-        methods.append("claimed")
-    bounds = [row.caught for row in rows if row.caught is not None]
-    return TensorResult(
-        name, network.tensors[name].shape, _line(network, name), {m: column(m) for m in methods},
-        column("error_bound"), np.array([SEVERITY.index(row.verdict) for row in rows], dtype=np.uint8),
-        {k: row.reason for k, row in enumerate(rows) if row.reason}, max(bounds, default=None),
-    )  # fmt: skip
-
-
-def _line(network: Network, name: str) -> int:
-    """Return the line of what is graded: of the hand-derived formula, or of the tensor."""
-    claim = network.claims.get(name)
-    return network.position(name) if claim is None else network.source.position(claim.place)[0]
-
-
-def gatewise(network: Network, wrt: Sequence[str], point: FloatPoint, settings: Settings, exhaustive: bool) -> Found:
-    """Check gate by gate in float64, and with `exhaustive` every number end to end.
-
-    Raises:
-        DomainError: if a slope is infinite.
-    """
-    from gradcheck.checking.gate_by_gate import examine
-
-    found = examine(network.graph, point.values, point.rough, wrt, seed=settings.seed, exhaustive=exhaustive)
-    tensors = []
-    for t in found.tensors:
-        answers = {"backprop": t.backprop.ravel(), "finite_difference": t.finite_difference.ravel()}
-        result = TensorResult(
-            t.name, t.shape, _line(network, t.name), answers, t.error_bound.ravel(), t.words.ravel(), t.reasons,
-            t.caught,
-        )  # fmt: skip
-        if t.name in network.claims:
-            result = _claimed(network, point, network.claims[t.name], result)
-        tensors.append(result)
-    nodes = dict.fromkeys(n for tensor in found.tensors for n in tensor.culprits if _own_fault(network, point, n))
-    notes = [*(_at_fault(network, node) for node in nodes), *found.notes]
+    found = examine(place, problem.wrt, seed=settings.seed, exhaustive=settings.exhaustive)
+    tensors = [
+        _claimed(place, problem.claims[tensor.name], tensor) if tensor.name in problem.claims else tensor
+        for tensor in found.tensors
+    ]
+    nodes = dict.fromkeys(n for culprits in found.culprits.values() for n in culprits if _own_fault(place, n))
     method = "gate by gate"
     if found.directions:
         count = len(found.directions)
         method += f", and along {count} random direction{'s' * (count != 1)} end to end"
-    if exhaustive:
+    if settings.exhaustive:
         method += ", and every number end to end"
-    return Found(tensors, notes, method)
+    return Findings(tensors, [*(_at_fault(place, node) for node in nodes), *found.notes], method)
 
 
-def _claimed(network: Network, point: FloatPoint, claim: Claim, result: TensorResult) -> TensorResult:
-    """Grade a hand-derived formula by the numbers that have been checked."""
+def _claimed(place: ArrayPlace, claim: Claim, found: Tensor) -> Tensor:
+    """Judge a hand-derived formula by the numbers that have been checked."""
     import numpy as np
 
-    values = point.used(claim, point.values, point.rough, 0.0)
-    with point.system.active():
-        computed, _ = evaluate(claim.graph, point.system, values)
-        typed = np.broadcast_to(computed[claim.graph.output], result.shape).ravel().astype(float)
-    words, reasons = judge.claimed(typed, result.answers["backprop"], result.words, result.error_bound)
-    return result._replace(
-        answers={**result.answers, "claimed": typed}, words=words, reasons={**result.reasons, **reasons}
-    )
+    typed = np.broadcast_to(place.claimed_floats(claim), found.shape).ravel().astype(float)
+    words, reasons = judge.claimed(typed, found.answers["backprop"], found.words, found.error_bound)
+    answers = {**found.answers, "claimed": typed}
+    return found._replace(answers=answers, words=words, reasons={**found.reasons, **reasons})
 
 
-def _own_fault(network: Network, point: FloatPoint, node: int) -> bool:
+def _own_fault(place: Place, node: int) -> bool:
     """Whether a gate's rule itself is wrong: not what came to it, and no pole of a built-in op."""
     import numpy as np
 
-    graph = network.graph
-    flows = [point.rough[k] for k in graph.operands(node)]
-    finite = [flow is None or bool(np.all(np.isfinite(flow))) for flow in (point.rough[node], *flows)]
+    graph = place.graph
+    flows = [place.gradients[k] for k in graph.operands(node)]
+    finite = [flow is None or bool(np.all(np.isfinite(flow))) for flow in (place.gradients[node], *flows)]
     return all(finite) or (finite[0] and graph.ops[node] in OWN)
 
 
-def _at_fault(network: Network, node: int) -> str:
-    line, column = network.source.position(network.graph.span(node)[0])
-    return f"the backward rule of {network.graph.described(node)} is wrong ({network.source.name}:{line}:{column})"
+def _at_fault(place: Place, node: int) -> str:
+    source = place.graph.source
+    line, column = source.position(place.graph.span(node)[0])
+    return f"the backward rule of {place.graph.described(node)} is wrong ({source.name}:{line}:{column})"

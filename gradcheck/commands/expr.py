@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from gradcheck.commands.command import ExpressionCommand
-from gradcheck.commands.output import finish, names, target
+from gradcheck.commands.output import color_option, deliver, names, output_option, targets_of
+from gradcheck.commands.watching import watched
+from gradcheck.writing.formats import REPORT, View
 
 if TYPE_CHECKING:
-    from gradcheck.checking.expressions import Job
-    from gradcheck.checking.results import Report
+    from gradcheck.checking.problem import Problem
+    from gradcheck.checking.report import Report
+    from gradcheck.checking.settings import Settings
     from gradcheck.deriving.trace import Trace
-    from gradcheck.writing.text import Line
 
 MAX_REPLAY = 1000
 """Characters of a command that repeats a check."""
@@ -48,17 +50,12 @@ MAX_INPUT = 64_000_000
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 on anything but `agree`.")
 @click.option("--trace", "traced", is_flag=True, help="Show the derivation at the first point too, as `trace` does.")
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="FORMAT[:PATH]",
-    help="table or json, to standard output or to a file; repeatable.",
-)
+@output_option(REPORT)
+@color_option
 def expr(
     expression: str, at: tuple[str, ...], points: int, seed: int, wrt: str | None,
     claims: tuple[str, ...], engines: str | None, strict: bool, traced: bool, outputs: tuple[str, ...],
+    color: str,
 ) -> None:  # fmt: skip
     """Check the gradient of EXPRESSION (`-` reads it from standard input).
 
@@ -69,10 +66,11 @@ def expr(
 
     Exit status: 0 right, 1 wrong, 2 bad input, 4 undecided, 5 nothing was exercised.
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    targets = [target(o) for o in outputs] or [("table", None)]
+    targets = targets_of(outputs, REPORT, "table")
 
-    from gradcheck.checking.expressions import ENGINES, Job, Settings
     from gradcheck.checking.points import read
+    from gradcheck.checking.problem import problem_of_text
+    from gradcheck.checking.settings import ENGINES, Settings
     from gradcheck.errors import Source
 
     name = "expression"
@@ -83,42 +81,29 @@ def expr(
         engines=names(engines) if engines is not None else ENGINES,
         points=points, seed=seed, strict=strict,
     )  # fmt: skip
-    job = Job(Source(expression, name), read(at) if at else [], _claims(claims), settings)
-    report, derived = _run(job, traced)
+    problem = problem_of_text(Source(expression, name), read(at) if at else [], _claims(claims), settings)
+    with watched():
+        report, derived = _run(problem, settings, traced)
     options = [f"--claim={c}" for c in claims]
     options += [f"--wrt={wrt}"] if wrt is not None else []
     options += [f"--engine={engines}"] if engines is not None else []
     options += ["--strict"] if strict else []
-    replay = [] if at or not job.graph.inputs else _replays(report, expression, options)
-
-    def layout(width: int, plus_minus: str) -> list[Line]:
-        from gradcheck.writing.layout import lines
-
-        return [*derivation(derived, width, plus_minus), *lines(report, width, replay, plus_minus)]
-
-    finish(report, targets, layout)
+    replay = () if at or not problem.graph.inputs else _replays(report, expression, options)
+    deliver(report, REPORT, targets, View(replay=replay, above=derived), color)
+    sys.exit(report.exit_code)
 
 
-def _run(job: Job, traced: bool) -> tuple[Report, Trace | None]:
+def _run(problem: Problem, settings: Settings, traced: bool) -> tuple[Report, Trace | None]:
     """Check every point, and derive the gradient at the first."""
+    from gradcheck.checking.check import check_problem
+
+    located = problem.points()
+    report = check_problem(problem, settings, located)
     if not traced:
-        return job.run(), None
-    from gradcheck.checking.expressions import Job
-    from gradcheck.deriving.trace import Asked
-    from gradcheck.deriving.tracer import trace_job
+        return report, None
+    from gradcheck.deriving.tracer import trace_problem
 
-    located = job.located()
-    report = job.run()
-    return report, trace_job(Job(job.graph.source, located[:1], {}, job.settings), Asked(), report)
-
-
-def derivation(found: Trace | None, width: int, plus_minus: str) -> list[Line]:
-    """Return the lines of a derivation, without the comparison that follows it anyway."""
-    if found is None:
-        return []
-    from gradcheck.writing.trace.text import lines
-
-    return [*lines(found._replace(report=None), width, plus_minus), []]
+    return report, trace_problem(problem, settings, None, located[0], report)
 
 
 def _claims(texts: tuple[str, ...]) -> dict[str, str]:
@@ -158,7 +143,7 @@ def standard_input() -> str:
         raise LanguageError(f"standard input is not UTF-8: byte {error.start}") from None
 
 
-def _replays(report: Report, expression: str, options: list[str]) -> list[str]:
+def _replays(report: Report, expression: str, options: list[str]) -> tuple[str, ...]:
     from shlex import quote
 
     shown = expression if len(expression) <= 200 else "…"
@@ -167,11 +152,11 @@ def _replays(report: Report, expression: str, options: list[str]) -> list[str]:
     extra = "".join(f" {quote(option)}" for option in options)
     result = []
     for check in report.checks:
-        values = ",".join(f"{n}={_short(v)}" for n, v in check.point.items())
+        values = ",".join(f"{n}={_short(v)}" for n, v in (check.point or {}).items())
         at = f" --at {quote(values)}" if values else ""
         command = f"gradcheck expr {quote(shown)}{at}{extra}"
         result.append(command if len(command) <= MAX_REPLAY else "too long to print; -o json has the point")
-    return result
+    return tuple(result)
 
 
 def _short(value: float) -> str:

@@ -4,23 +4,58 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from gradcheck.writing.text import Line
+import click
 
-FORMATS = ("table", "json")
+from gradcheck.writing.formats import FORMATS, View, formats_of, written
+
+if TYPE_CHECKING:
+    from gradcheck.errors import GradcheckError
 
 Target = tuple[str, str | None]
 """A format, and the file it goes to; None for standard output."""
 
-Layout = Callable[[int, str], "list[Line]"]
-"""(columns, the sign between a number and its bar) → the report as lines."""
+
+def output_option(kind: str) -> Callable[[Any], Any]:
+    """Return the -o option of a command that shows reports, or derivations."""
+    return click.option(
+        "-o", "--output", "outputs", multiple=True, metavar="FORMAT[:PATH]",
+        help=f"{', '.join(formats_of(kind))}; to standard output or to a file; repeatable.",
+    )  # fmt: skip
 
 
-def target(text: str, formats: Sequence[str] = FORMATS) -> Target:
+color_option = click.option(
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+    help="Colours; auto heeds NO_COLOR and FORCE_COLOR, and else colours what a terminal shows.",
+)  # fmt: skip
+
+
+def targets_of(outputs: Sequence[str], kind: str, usual: str) -> list[Target]:
+    """Read the -o options.
+
+    Args:
+        outputs: each FORMAT or FORMAT:PATH; none for `usual` on standard output.
+        kind: what is written.
+        usual: the format for people.
+
+    Raises:
+        UsageError: for an unknown format, and for two formats for programs on standard output.
+    """
+    found = [target(text, formats_of(kind)) for text in outputs] or [(usual, None)]
+    piped = [form for form, path in found if path is None and not FORMATS[form].styled]
+    if len(piped) > 1:
+        from gradcheck.errors import UsageError
+
+        raise UsageError(
+            f"{' and '.join(piped)} cannot both go to standard output", hint=f"give a file, as in -o {piped[1]}:FILE"
+        )
+    return found
+
+
+def target(text: str, formats: Sequence[str]) -> Target:
     """Read an -o option.
 
     Args:
@@ -55,35 +90,30 @@ def names(text: str) -> tuple[str, ...]:
     return names
 
 
-def finish(report: Any, targets: Sequence[Target], layout: Layout) -> None:
-    """Write a report to all its targets and leave with its exit status.
+def complain(failures: Sequence[GradcheckError]) -> None:
+    """Say on standard error what could not be read or computed, with the places."""
+    if failures and sys.stderr is not None:
+        from gradcheck.errors import SpecErrors
 
-    Raises:
-        UsageError: if a file or stream cannot be written.
-    """
-
-    def as_json() -> str:
-        from gradcheck.writing.writers import as_json
-
-        return as_json(report)
-
-    deliver(targets, layout, {"json": as_json})
-    sys.exit(report.exit_code)
+        click.echo((failures[0] if len(failures) == 1 else SpecErrors(failures)).render(), err=True)
 
 
-def deliver(targets: Sequence[Target], layout: Layout, texts: Mapping[str, Callable[[], str]]) -> None:
-    """Write to all targets.
+def deliver(subject: Any, kind: str, targets: Sequence[Target], view: View, color: str = "auto") -> None:
+    """Write a report or a derivation to all its targets.
 
     Args:
+        subject: a Report or a Trace.
+        kind: which of them.
         targets: formats and where they go.
-        layout: makes the lines of the format that is for people.
-        texts: format → makes its text, for all others.
+        view: how people are shown it, the width and signs of the screen aside.
+        color: auto, always or never.
 
     Raises:
+        SizeError: if it is too large for a format.
         UsageError: if a file or stream cannot be written.
     """
     try:
-        _write(targets, layout, texts)
+        _write(subject, kind, targets, view, color)
     except BrokenPipeError:
         # The reader has gone; the verdict stands. Python's own flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,18 +124,18 @@ def deliver(targets: Sequence[Target], layout: Layout, texts: Mapping[str, Calla
         raise UsageError(f"cannot write the report: {error.strerror}") from None
 
 
-def _write(targets: Sequence[Target], layout: Layout, texts: Mapping[str, Callable[[], str]]) -> None:
-    from gradcheck.writing import writers
+def _write(subject: Any, kind: str, targets: Sequence[Target], view: View, color: str) -> None:
+    from gradcheck.writing import screen
 
     if sys.stdout is None and any(path is None for _, path in targets):
         from gradcheck.errors import UsageError
 
         raise UsageError("standard output is closed")
     # What programs read has standard output to itself; people then read the other stream.
-    alone = all(form not in texts or path is not None for form, path in targets)
+    alone = all(FORMATS[form].styled or path is not None for form, path in targets)
     for form, path in targets:
-        if form in texts:
-            text = texts[form]()
+        if not FORMATS[form].styled:
+            text = written(form, kind, subject)
             if path is None:
                 sys.stdout.buffer.write(text.encode())
                 sys.stdout.flush()
@@ -115,12 +145,12 @@ def _write(targets: Sequence[Target], layout: Layout, texts: Mapping[str, Callab
             import io
 
             buffer = io.StringIO()
-            writers.plain(layout(80, "±"), buffer)
+            screen.plain(written(form, kind, subject, view._replace(width=80, plus_minus="±")), buffer)
             _save(path, buffer.getvalue())
         else:
             stream = sys.stdout if alone else sys.stderr
-            lines = layout(_width(), writers.plus_minus(stream))
-            (writers.terminal if stream.isatty() else writers.plain)(lines, stream)
+            shown = view._replace(width=screen.width_of_screen(stream), plus_minus=screen.plus_minus(stream))
+            screen.show(written(form, kind, subject, shown), stream, color)
             stream.flush()
 
 
@@ -141,11 +171,3 @@ def _save(path: str, text: str) -> None:
         with suppress(OSError):
             os.remove(partial)
         raise UsageError(f"cannot write `{path}`: {error.strerror}") from None
-
-
-def _width() -> int:
-    if not sys.stdout.isatty():
-        return 80
-    from shutil import get_terminal_size
-
-    return max(40, get_terminal_size((80, 24)).columns)

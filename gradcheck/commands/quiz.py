@@ -14,7 +14,7 @@ from gradcheck.errors import GradcheckError, UsageError, visible
 from gradcheck.notation.board import BOARD
 from gradcheck.notation.plain import PLAIN
 from gradcheck.ops.shapes import show
-from gradcheck.writing import writers
+from gradcheck.writing import screen
 from gradcheck.writing.text import Line, fold, plural
 from gradcheck.writing.trace.matrices import matrix
 from gradcheck.writing.trace.spelling import Speller, inline, number
@@ -71,7 +71,7 @@ class _Quiz:
         self.derivation = d = found.derivation
         self.digits = found.digits
         self.stream = sys.stdout
-        self.speller = Speller(d, found.digits, BOARD if writers.plus_minus(self.stream) == "±" else PLAIN)
+        self.speller = Speller(d, found.digits, BOARD if screen.plus_minus(self.stream) == "±" else PLAIN)
         self.reader = Reader(d)
         self.known = {d.output}
         self.ends = [word for word in ENDS if word not in self.reader.quantities]
@@ -280,7 +280,7 @@ class _Quiz:
 
     def write(self, lines: list[Line]) -> None:
         """Write lines as they are."""
-        (writers.terminal if self.stream.isatty() else writers.plain)(lines, self.stream)
+        screen.show(lines, self.stream)
 
 
 def _flows(question: Question) -> list[tuple[Step, Flow]]:

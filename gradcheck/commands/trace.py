@@ -10,14 +10,13 @@ import click
 
 from gradcheck.commands.command import ExpressionCommand
 from gradcheck.commands.expr import standard_input
-from gradcheck.commands.output import deliver, names, target
+from gradcheck.commands.output import Target, color_option, deliver, names, output_option, targets_of
+from gradcheck.commands.watching import watched
+from gradcheck.writing.formats import DERIVATION, FORMATS, View, check_size
 
 if TYPE_CHECKING:
     from gradcheck.deriving.trace import Asked, Trace
     from gradcheck.errors import Source
-    from gradcheck.writing.text import Line
-
-FORMATS = ("text", "markdown", "latex", "html", "svg", "mermaid", "dot", "json", "python")
 
 SPEC_SUFFIXES = (".yaml", ".yml")
 
@@ -54,18 +53,12 @@ SPEC_SUFFIXES = (".yaml", ".yml")
 )
 @click.option("--quiz", is_flag=True, help="Be asked for each gradient before it is shown.")
 @click.option("--outside-files", is_flag=True, help="Let a spec read arrays outside of its own folder.")
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="FORMAT[:PATH]",
-    help=f"{', '.join(FORMATS)}; to standard output or to a file; repeatable.",
-)
+@output_option(DERIVATION)
+@color_option
 def trace(
     target: str, at: tuple[str, ...], seed: int, wrt: str | None, pattern: str | None, expand: bool, focus: str | None,
     depth: int | None, why: str | None, order: str, digits: int, quiz: bool, outside_files: bool,
-    outputs: tuple[str, ...],
+    outputs: tuple[str, ...], color: str,
 ) -> None:  # fmt: skip
     """Derive the gradient of EXPRESSION, or of the network in SPEC (a .yaml file), step by step.
 
@@ -79,7 +72,7 @@ def trace(
 
     Exit status: as for `expr` and `verify`.
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    targets = _targets(outputs)
+    targets = targets_of(outputs, DERIVATION, "text")
     if quiz:
         _check_quiz(target, outputs, why, order)
 
@@ -87,12 +80,13 @@ def trace(
 
     asked = Asked(expand, focus, depth, digits, why, order == "forward")
     request = _Request(at, names(wrt) if wrt is not None else None, seed, pattern, outside_files, asked)
-    found = _network(target, request) if _is_spec(target) else _expression(target, request)
+    with watched():
+        found = _network(target, request) if _is_spec(target) else _expression(target, request)
     if quiz:
         from gradcheck.commands.quiz import ask
 
         sys.exit(ask(found))
-    show(found, targets)
+    show(found, targets, color)
     finish(found)
 
 
@@ -115,37 +109,16 @@ def _check_quiz(target: str, outputs: tuple[str, ...], why: str | None, order: s
             raise UsageError(f"--quiz asks, and {option} shows", hint="leave one of them out")
 
 
-def _targets(outputs: tuple[str, ...]) -> list[tuple[str, str | None]]:
-    found = [target(o, FORMATS) for o in outputs] or [("text", None)]
-    piped = [form for form, path in found if path is None and form != "text"]
-    if len(piped) > 1:
-        from gradcheck.errors import UsageError
-
-        raise UsageError(
-            f"{' and '.join(piped)} cannot both go to standard output", hint=f"give a file, as in -o {piped[1]}:FILE"
-        )
-    return found
-
-
-def show(found: Trace, targets: list[tuple[str, str | None]]) -> None:
+def show(found: Trace, targets: list[Target], color: str) -> None:
     """Write a trace to all its targets.
 
     Raises:
         SizeError: if it is too large for one of them.
         UsageError: if a file or stream cannot be written.
     """
-    from gradcheck.writing.trace.formats import FORMATS as WRITERS
-    from gradcheck.writing.trace.formats import MOST_ON_SCREEN, check_size, writer
-
     if ("text", None) in targets:
-        check_size(found, MOST_ON_SCREEN, "a screen")
-
-    def layout(width: int, plus_minus: str) -> list[Line]:
-        from gradcheck.writing.trace.text import lines
-
-        return lines(found, width, plus_minus)
-
-    deliver(targets, layout, {name: (lambda name=name: writer(name)(found)) for name in WRITERS})  # type: ignore[misc]
+        check_size(found, FORMATS["text"].most, "a screen")
+    deliver(found, DERIVATION, targets, View(), color)
 
 
 def finish(found: Trace) -> None:
@@ -196,17 +169,19 @@ def _expression(text: str, request: _Request) -> Trace:
     if request.pattern is not None:
         raise UsageError("-k chooses a spec of a file, and this is an expression")
 
-    from gradcheck.checking.expressions import Job, Settings
     from gradcheck.checking.points import read
+    from gradcheck.checking.problem import problem_of_text
+    from gradcheck.checking.settings import Settings
 
     given = read(request.at) if request.at else []
     if len(given) > 1:
         raise UsageError(f"a trace shows one point, and --at gives {len(given)}")
-    job = Job(Source(text, name), given, {}, Settings(wrt=request.wanted, points=1, seed=request.seed))
+    settings = Settings(wrt=request.wanted, points=1, seed=request.seed)
+    problem = problem_of_text(Source(text, name), given, {}, settings)
     # Loaded only now: a mistake in the text must not wait for what follows.
-    from gradcheck.deriving.tracer import trace_job
+    from gradcheck.deriving.tracer import trace_problem
 
-    return trace_job(job, request.asked)
+    return trace_problem(problem, settings, request.asked)
 
 
 def _mentions_spec(text: str) -> bool:
@@ -214,22 +189,19 @@ def _mentions_spec(text: str) -> bool:
 
 
 def _network(where: str | Source, request: _Request) -> Trace:
-    from gradcheck.checking.expressions import Settings
     from gradcheck.errors import UsageError
-    from gradcheck.networks.files import networks_in
+    from gradcheck.networks.files import network_in
 
     if request.at:
         raise UsageError("--at gives values to an expression; a spec has its own")
     if isinstance(where, str):
-        networks = networks_in([where], request.pattern, outside=request.outside)
+        network = network_in(where, request.pattern, outside=request.outside)
     else:
         source = where
-        networks = networks_in(["-"], request.pattern, standard_input=lambda: source)
-    if len(networks) > 1:
-        raise UsageError(
-            f"there are {len(networks)} specs, and a trace shows one",
-            hint=f"choose with -k: {', '.join(n.name for n in networks[:20])}",
-        )
-    from gradcheck.deriving.tracer import trace_network
+        network = network_in("-", request.pattern, standard_input=lambda: source)
+    from gradcheck.checking.problem import problem_of_network
+    from gradcheck.checking.settings import Settings
+    from gradcheck.deriving.tracer import trace_problem
 
-    return trace_network(networks[0], Settings(wrt=request.wanted, seed=request.seed), request.asked)
+    settings = Settings(wrt=request.wanted, seed=request.seed)
+    return trace_problem(problem_of_network(network, settings), settings, request.asked)

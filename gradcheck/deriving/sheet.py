@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from gradcheck.checking.judge import DISAGREE, INCONCLUSIVE
+from gradcheck.checking.report import Report
 from gradcheck.deriving.forward_mode import ForwardMode
 from gradcheck.deriving.paths import Paths
 from gradcheck.deriving.records import CONSTANT, HIDDEN, Derivation, Flow, Leaf, Step, shape_of
@@ -57,7 +58,7 @@ class Given(NamedTuple):
 class Chosen(NamedTuple):
     """The place for a word about a point that the user did not give."""
 
-    report: Any
+    report: Report | None
 
 
 class Hidden(NamedTuple):
@@ -186,7 +187,7 @@ class Tangents(NamedTuple):
 class Check(NamedTuple):
     """The comparison with the other methods."""
 
-    report: Any
+    report: Report
 
 
 class Meaning(NamedTuple):

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gradcheck.notation.numbers import DIGITS
 
 if TYPE_CHECKING:
-    from gradcheck.checking.results import Report
-    from gradcheck.checking.verdicts import Verification
+    from gradcheck.checking.report import Report
     from gradcheck.deriving.forward_mode import ForwardMode
     from gradcheck.deriving.paths import Paths
     from gradcheck.deriving.records import Derivation
@@ -49,7 +48,7 @@ class Trace(NamedTuple):
     """
 
     derivation: Derivation
-    report: Report | Verification | None
+    report: Report | None
     meaning: str
     digits: int
     paths: Paths | None = None

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.checking.expressions import Job, Settings, read_points
-from gradcheck.checking.points import shape_of
+from gradcheck.checking.check import check_place
+from gradcheck.checking.points import Point, given, shape_of
+from gradcheck.checking.problem import Problem, problem_of_text
+from gradcheck.checking.report import Report
+from gradcheck.checking.settings import Settings
 from gradcheck.deriving.chart import single_numbers
 from gradcheck.deriving.derive import Subject, Worked, derive, derive_until, work_out
 from gradcheck.deriving.meaning import meaning
@@ -17,9 +21,7 @@ from gradcheck.errors import DomainError, Source, UsageError, did_you_mean
 from gradcheck.graph.shapes import infer
 
 if TYPE_CHECKING:
-    from gradcheck.checking.results import Report
     from gradcheck.deriving.records import Derivation
-    from gradcheck.networks.network import Network
 
 
 def trace(
@@ -47,77 +49,56 @@ def trace(
         GradcheckError: as `gradcheck.check` does.
     """
     settings = Settings(wrt=None if wrt is None else tuple(wrt), points=1, seed=seed)
-    result = trace_job(Job(Source(expression), read_points(at), {}, settings), Asked(**asked))
+    problem = problem_of_text(Source(expression), given(at), {}, settings)
+    result = trace_problem(problem, settings, Asked(**asked))
     if result.problem is not None:
         raise result.problem
     return result
 
 
-def trace_job(job: Job, asked: Asked, report: Report | None = None) -> Trace:
-    """Derive the gradient of a job's expression at its first point; `problem` says what stopped it, if anything.
+def trace_problem(
+    problem: Problem, settings: Settings, asked: Asked | None = None, point: Point | None = None,
+    report: Report | None = None,
+) -> Trace:  # fmt: skip
+    """Derive the gradient of a problem at one point; `Trace.problem` says what stopped it, if anything.
 
     Args:
-        job: the expression and the point.
+        problem: what is derived.
+        settings: how it is checked.
         asked: what to show.
-        report: the comparison, if it has been made; None to make it.
+        point: the point, if it has been found; None for the problem's first.
+        report: the comparison there, if it has been made; None to make it.
 
     Raises:
         GradcheckError: for shapes that do not fit, a missing value, and things asked for that are not there.
     """
-    point = job.located()[0]
-    shapes = infer(job.graph, {name: shape_of(value) for name, value in point.items()})
-    title = " ".join(job.graph.source.text.replace("\n", "; ").split())
-
+    asked = asked or Asked()
+    point = problem.points()[0] if point is None else point
+    shapes = infer(problem.graph, {name: shape_of(value) for name, value in point.items()})
+    shown = problem
+    if not any(shapes) and not problem.every_number:
+        # A network of single numbers is derived as one: the mean of one number is that number.
+        shown = replace(problem, graph=single_numbers(problem.graph), every_number=True)
+        shapes = [()] * len(shown.graph)
+    arrays = any(shapes) or bool(shown.graph.params)
+    numbers = dict(point) if arrays else {name: float(value) for name, value in point.items()}
     try:
-        place = job.place(point)
-    except DomainError as problem:
-        arrays = any(shapes) or bool(job.graph.params)
-        return _stopped(Subject.at(title, job.graph, shapes, point, arrays, job.wrt), problem, asked)
-    subject = Subject(title, job.graph, shapes, place.system, place.values, job.wrt)
+        place = shown.place(numbers)
+    except DomainError as stopped:
+        subject = Subject.at(problem.title, shown.graph, shapes, numbers, arrays, problem.wrt)
+        return _stopped(subject._replace(kinds=problem.kinds, layers=problem.layers), stopped, asked)
+    subject = Subject(
+        problem.title, shown.graph, shapes, place.system, place.values, problem.wrt, problem.kinds, problem.layers
+    )
 
     def checked() -> Report:
-        from gradcheck.checking.results import Report
+        if report is not None:
+            return report
+        own = place if shown is problem else problem.place(point)
+        seed = problem.seed if problem.chosen else None
+        return Report([check_place(problem, own, settings)], settings.columns, seed, settings.strict)
 
-        seed = None if job.given else job.settings.seed
-        return report or Report([job.graded(place)], job.columns, seed, job.settings.strict)
-
-    return _trace(subject, point, asked, checked)
-
-
-def trace_network(network: Network, settings: Settings | None = None, asked: Asked | None = None) -> Trace:
-    """Derive the gradients of a network; `problem` says what stopped it, if anything.
-
-    Args:
-        network: the network.
-        settings: which tensors (`wrt`, patterns), and the seed of the check's directions.
-        asked: what to show.
-    """
-    from gradcheck.checking.arrays import FloatPoint
-    from gradcheck.checking.scalars import ScalarPoint
-    from gradcheck.checking.verdicts import Verification
-    from gradcheck.checking.verifying import check_network, selected
-
-    settings, asked = settings or Settings(), asked or Asked()
-    graph, shapes, point = network.graph, network.shapes, dict(network.point)
-    kinds = {name: tensor.kind for name, tensor in network.tensors.items()}
-    wanted = selected(network, settings)
-    if not any(shapes):
-        graph = single_numbers(graph)
-        shapes = [()] * len(graph)
-    arrays = any(shapes) or bool(graph.params)
-    try:
-        place = FloatPoint(graph, point, shapes[graph.output]) if arrays else ScalarPoint(graph, _numbers(point))
-    except DomainError as problem:
-        subject = Subject.at(network.name, graph, shapes, point if arrays else _numbers(point), arrays, wanted)
-        return _stopped(subject._replace(kinds=kinds, layers=network.layers), problem, asked)
-    subject = Subject(network.name, graph, shapes, place.system, place.values, wanted, kinds, network.layers)
-    point = point if arrays else _numbers(point)
-    return _trace(subject, point, asked, lambda: Verification([check_network(network, settings)], settings.strict))
-
-
-def _numbers(point: Mapping[str, Any]) -> dict[str, float]:
-    """Return the point of a network of single numbers: the lecture's circuits."""
-    return {name: float(value) for name, value in point.items()}
+    return _trace(subject, numbers, asked, checked)
 
 
 def _trace(subject: Subject, point: Mapping[str, Any], asked: Asked, check: Callable[[], Any]) -> Trace:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradcheck.errors import GradcheckError, Source, SpecError
 from gradcheck.networks.tree import List, Map, Node, Scalar, oversized
@@ -78,7 +78,21 @@ def decode(data: bytes, name: str) -> Source:
     return Source(text, name)
 
 
-def documents(source: Source, pure: bool = False) -> tuple[list[Node], list[GradcheckError]]:
+class Documents(NamedTuple):
+    """What a text holds.
+
+    Attributes:
+        roots: the documents that are well formed.
+        problems: everything that is wrong, each with its place.
+        flawed: places in `roots` of those that have a problem in them, and mean nothing for certain.
+    """
+
+    roots: list[Node]
+    problems: list[GradcheckError]
+    flawed: set[int]
+
+
+def documents(source: Source, pure: bool = False) -> Documents:
     """Read every YAML document of a text.
 
     A document that is not well formed is left out. One with a repeated key (the first is kept), a refused
@@ -87,9 +101,6 @@ def documents(source: Source, pure: bool = False) -> tuple[list[Node], list[Grad
     Args:
         source: the text.
         pure: use the parser in Python even if the one in C is there.
-
-    Returns:
-        the roots, and all problems, each with its place.
     """
     import yaml
 
@@ -97,7 +108,7 @@ def documents(source: Source, pure: bool = False) -> tuple[list[Node], list[Grad
     shift = 1 if text.startswith("\ufeff") else 0
     match = _FORBIDDEN.search(text, shift) or ("\r" in text and _LONE_RETURN.search(text))
     if match:
-        return [], [_forbidden(source, match)]
+        return Documents([], [_forbidden(source, match)], set())
     loader: Any = yaml.SafeLoader if pure else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     builder, error = _read(source, shift, len(text), loader)
     if error is not None and (deep := depth_exceeded(error)) is not None:
@@ -110,7 +121,7 @@ def documents(source: Source, pure: bool = False) -> tuple[list[Node], list[Grad
             builder.problems.append(problem)
     if not builder.roots and not builder.problems:
         builder.problems.append(SpecError("there is no spec in this file", source, (0, 1)))
-    return builder.roots, builder.problems
+    return Documents(builder.roots, builder.problems, builder.flawed)
 
 
 def _read(source: Source, shift: int, end: int, loader: Any) -> tuple[_Builder, Exception | None]:
@@ -171,6 +182,8 @@ class _Builder:
         anchors: name → node, its number of nodes and its height; None while it is being read.
         document: where the document's `---` stands.
         broken: True if the document cannot be used.
+        flawed: places in `roots` of documents with a problem.
+        known: problems when the document began.
     """
 
     def __init__(self, source: Source, shift: int) -> None:
@@ -183,6 +196,8 @@ class _Builder:
         self.anchors: dict[str, tuple[Node, int, int] | None] = {}
         self.broken = False
         self.document = (0, 0)
+        self.flawed: set[int] = set()
+        self.known = 0
 
     def bracket(self) -> int | None:
         """Return the place of the innermost bracket that is open."""
@@ -229,6 +244,7 @@ class _Builder:
         """Begin a document."""
         self.anchors.clear()
         self.broken = False
+        self.known = len(self.problems)
         self.document = (event.start_mark.index + self.shift, event.end_mark.index + self.shift)
 
     def add(self, node: Node) -> None:
@@ -277,6 +293,8 @@ class _Builder:
         elif isinstance(node, Scalar) and node.missing_blank:
             self.problem(_missing_blank(node))
         elif not self.broken:
+            if len(self.problems) > self.known:
+                self.flawed.add(len(self.roots))
             self.roots.append(node)
 
     def open(self, event: Any, kind: type[List] | type[Map]) -> None:

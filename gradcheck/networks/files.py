@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from gradcheck.errors import GradcheckError, NothingFound, Source, SpecError, SpecErrors
+from gradcheck.errors import GradcheckError, NothingFound, Source, SpecError, SpecErrors, UsageError
 from gradcheck.networks.document import MAX_BYTES, read_file
 from gradcheck.networks.loading import load, matching
 from gradcheck.networks.network import Network
@@ -20,8 +21,10 @@ def networks_in(
     *,
     outside: bool = False,
     standard_input: Callable[[], Source] | None = None,
-) -> list[Network]:
-    """Return the networks of all files, in order; every mistake in any of them is reported at once.
+) -> tuple[list[Network], list[GradcheckError]]:
+    """Return the networks of all files, in order, and every mistake in any of them.
+
+    A spec with a mistake does not hide the others; it is not among the networks.
 
     Args:
         paths: files, or directories, in which every YAML with a `gradcheck:` key is a spec.
@@ -30,8 +33,7 @@ def networks_in(
         standard_input: what reads the path `-`; None if that is a file's name like others.
 
     Raises:
-        SpecErrors: if something is wrong in a file.
-        NothingFound: if there is no spec.
+        NothingFound: if there is no spec, and nothing wrong either.
     """
     problems: list[GradcheckError] = []
     found: list[Network] = []
@@ -48,14 +50,36 @@ def networks_in(
         networks, wrong = load(source, "." if piped else os.path.dirname(path), outside=outside, certain=certain)
         found += networks
         problems += wrong
-    if problems:
-        raise problems[0] if len(problems) == 1 else SpecErrors(problems)
     chosen = matching(found, pattern)
-    if not chosen:
+    if not chosen and not problems:
         if found:
             raise NothingFound(f"no spec fits -k {pattern}", hint=f"there are {', '.join(n.name for n in found[:20])}")
         raise NothingFound(f"no spec in {', '.join(paths)}", hint="a spec is a .yaml file with a `gradcheck: 1` key")
-    return chosen
+    return chosen, SpecErrors(problems).problems
+
+
+def network_in(path: str, pattern: str | None = None, **options: Any) -> Network:
+    """Return the only network in a file that fits a pattern.
+
+    Args:
+        path: as in `networks_in`.
+        pattern: which of several.
+        **options: as in `networks_in`.
+
+    Raises:
+        SpecErrors: everything that is wrong in the file.
+        UsageError: if there are several.
+        NothingFound: if there is none.
+    """
+    networks, problems = networks_in([path], pattern, **options)
+    if problems:
+        raise problems[0] if len(problems) == 1 else SpecErrors(problems)
+    if len(networks) > 1:
+        raise UsageError(
+            f"there are {len(networks)} specs, and a trace shows one",
+            hint=f"choose with -k: {', '.join(n.name for n in networks[:20])}",
+        )
+    return networks[0]
 
 
 def _files(paths: Sequence[str], problems: list[GradcheckError], piped: bool) -> Iterator[tuple[str, bool]]:

@@ -27,7 +27,8 @@ def load(
     Returns:
         the networks, and everything that is wrong; networks of documents with mistakes are left out.
     """
-    roots, problems = documents(source)
+    roots, problems, flawed = documents(source)
+    doubtful = [roots[k] for k in flawed]
     if not certain:
         if roots and not any(map(_is_spec, roots)):
             return [], []
@@ -37,7 +38,7 @@ def load(
     for k, root in enumerate(roots):
         name = base if len(roots) == 1 else f"{base}-{k + 1}"
         network = _network(root, name, folder, outside, problems)
-        if network is not None:
+        if network is not None and root not in doubtful:
             found.append(network)
     return found, problems
 

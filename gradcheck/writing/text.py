@@ -11,19 +11,26 @@ Segment = tuple[str, str]
 
 Line = list[Segment]
 
+TITLES = {"backprop": "backprop", "symbolic": "SymPy", "finite_difference": "finite difference", "claimed": "claimed"}
+"""Method → what people are told."""
+
 LONGEST = 60
 """Characters of an expression that may stand in one line without a blank."""
 
 
-def number(value: float | None, full: bool = False) -> str:
-    """Return a number as text: short if it is short, else eight digits (all of them with `full`)."""
+DIGITS = 8
+"""Significant digits of a number that has more, if there is room."""
+
+
+def number(value: float | None, full: bool = False, digits: int = DIGITS) -> str:
+    """Return a number as text: short if it is short, else `digits` (all of them with `full`)."""
     if value is None:
         return "-"
     if value == 0:
         return "0"
     text = repr(value)
     text = text[:-2] if text.endswith(".0") else text
-    return text if full or len(text) <= 10 else f"{value:.8g}"
+    return text if full or len(text) <= digits + 2 else f"{value:.{digits}g}"
 
 
 def plural(count: int, word: str) -> str:

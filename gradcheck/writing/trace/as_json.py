@@ -42,25 +42,22 @@ Arrays are nested lists; NaN and infinities are the strings "nan", "inf" and "-i
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from gradcheck.checking.results import plain
+from gradcheck.checking.report import plain
 from gradcheck.deriving.forward_mode import ForwardMode
 from gradcheck.deriving.paths import Paths
 from gradcheck.deriving.records import FORMAT, Derivation, Flow, Formula, Leaf, Part, Proof, Step, shape_of
 from gradcheck.deriving.trace import Trace
-from gradcheck.errors import UNSAFE
 from gradcheck.notation.board import index
 from gradcheck.notation.plain import PLAIN
 from gradcheck.notation.printer import Piece, signed, write
+from gradcheck.writing.as_json import one_line
 
 
 def as_json(trace: Trace) -> str:
     """Return a trace as one line of JSON text; the format is described at the top of this module."""
-    text = json.dumps(_trace(trace), ensure_ascii=False, allow_nan=False)
-    # Direction marks and the like stand only within strings, where JSON takes their escapes.
-    return UNSAFE.sub(lambda m: f"\\u{ord(m[0]):04x}", text) + "\n"
+    return one_line(_trace(trace))
 
 
 def _trace(trace: Trace) -> dict[str, Any]:

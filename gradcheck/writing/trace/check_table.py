@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gradcheck.checking.judge import AGREE, DISAGREE, KINK, SEVERITY
-from gradcheck.checking.results import Gradient, Report
-from gradcheck.checking.verdicts import SpecResult, TensorResult, Verification
+from gradcheck.checking.report import Check, Gradient, Report, Tensor
 from gradcheck.deriving.records import Derivation
 from gradcheck.ops.shapes import show
-from gradcheck.writing import layout, networks
-from gradcheck.writing.layout import EVERY, TITLES
-from gradcheck.writing.networks import MOST_ROWS
-from gradcheck.writing.text import number, plural
+from gradcheck.writing.by_number import EVERY
+from gradcheck.writing.by_tensor import METHODS, MOST_REASONS, MOST_ROWS
+from gradcheck.writing.report import summary
+from gradcheck.writing.text import TITLES, number, plural
 from gradcheck.writing.trace.spelling import inline
-
-_ONE_LINE = 10**6
 
 
 class Table(NamedTuple):
@@ -37,9 +34,9 @@ class Table(NamedTuple):
     summary: str
 
 
-def check_table(report: Report | Verification) -> Table:
-    """Return the comparison as a table."""
-    return _tensors(report) if isinstance(report, Verification) else _gradients(report)
+def check_table(report: Report) -> Table:
+    """Return the comparison as a table: of files a row a tensor, else a row a number."""
+    return _tensors(report) if report.of_files else _gradients(report)
 
 
 def _gradients(report: Report) -> Table:
@@ -50,9 +47,8 @@ def _gradients(report: Report) -> Table:
     notes = [f"These are {EVERY} of {plural(len(found), 'number')}, the worst first."] * (len(shown) < len(found))
     notes += [f"{g.name}: {g.verdict}: {g.reason}" for g in shown if g.reason]
     forms = [(g.name, g.formula) for g in shown if g.formula is not None and not g.index]
-    summary = _summary(layout.lines(report, _ONE_LINE, titled=False), report.exit_code)
     rows = tuple(_row(report, g, claimed) for g in shown)
-    return Table(tuple(headings), rows, tuple(notes), tuple(forms), summary)
+    return Table(tuple(headings), rows, tuple(notes), tuple(forms), summary(report))
 
 
 def _row(report: Report, g: Gradient, claimed: bool) -> tuple[str, ...]:
@@ -63,35 +59,30 @@ def _row(report: Report, g: Gradient, claimed: bool) -> tuple[str, ...]:
     return (*cells, *[number(g.claimed)] * claimed, g.verdict)
 
 
-def _tensors(report: Verification) -> Table:
-    tensors = [tensor for spec in report.specs for tensor in spec.tensors]
-    methods = [m for m in networks.TITLES if any(m in tensor.answers for tensor in tensors)]
+def _tensors(report: Report) -> Table:
+    tensors = [tensor for check in report.checks for tensor in check.tensors]
+    methods = [m for m in METHODS if any(m in tensor.answers for tensor in tensors)]
     headings = ("tensor", "shape", *(TITLES[m] for m in methods), "verdict")
     worst = sorted(tensors, key=lambda t: -SEVERITY.index(t.verdict))[:MOST_ROWS]
     shown = worst if len(worst) < len(tensors) else tensors
     notes = [f"These are {len(shown)} of {len(tensors)} tensors, the worst first."] * (len(shown) < len(tensors))
-    notes += [note for spec in report.specs for note in _notes(spec)]
-    summary = _summary(networks.lines(report, _ONE_LINE), report.exit_code)
-    return Table(headings, tuple(_tensor(tensor, methods) for tensor in shown), tuple(notes), (), summary)
+    notes += [note for check in report.checks for note in _notes(check)]
+    return Table(headings, tuple(_tensor(tensor, methods) for tensor in shown), tuple(notes), (), summary(report))
 
 
-def _tensor(tensor: TensorResult, methods: Sequence[str]) -> tuple[str, ...]:
+def _tensor(tensor: Tensor, methods: Sequence[str]) -> tuple[str, ...]:
     covered = [f"{tensor.covered(method):,} of {tensor.size:,}" for method in methods]
     verdict = ", ".join(f"{count:,} {word}" for word, count in tensor.counts().items())
     return (tensor.name, show(tensor.shape) if tensor.shape else "scalar", *covered, verdict)
 
 
-def _notes(spec: SpecResult) -> list[str]:
-    notes = [fact.reason for fact in (*spec.facts, *spec.faults)]
-    for tensor in spec.tensors:
-        notes += [f"{tensor.name}: {reason}" for reason in list(tensor.reasons.values())[: networks.MOST_REASONS]]
-    held = f"; {plural(spec.held, 'expectation')} held" if spec.held else ""
-    return [*notes, *spec.notes, f"Checked {spec.method}{held}."]
-
-
-def _summary(lines: Sequence[Sequence[tuple[str, str]]], status: int) -> str:
-    """Return the sentence below a report, without the exit status, which means nothing on paper."""
-    return "".join(text for text, _ in lines[-1]).removesuffix(f" Exit status {status}.")
+def _notes(check: Check) -> list[str]:
+    notes = [fact.reason for fact in (*check.facts, *check.faults)]
+    for tensor in check.tensors:
+        notes += [f"{tensor.name}: {reason}" for reason in list(tensor.reasons.values())[:MOST_REASONS]]
+    held = f"; {plural(check.held, 'expectation')} held" if check.held else ""
+    about = [check.about_output] if check.about_output else []
+    return [*notes, *check.notes, *about, f"Checked {check.method}{held}."]
 
 
 def proofs(derivation: Derivation, digits: int) -> list[str]:

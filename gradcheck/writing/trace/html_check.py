@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from gradcheck.checking.report import Report
 from gradcheck.notation.markup import escaped
 from gradcheck.writing.trace.check_table import check_table
 from gradcheck.writing.trace.html_page import Page
 from gradcheck.writing.trace.spelling import Speller
 
 
-def check(page: Page, report: Any) -> str:
+def check(page: Page, report: Report) -> str:
     """Return the comparison as a table, with its notes."""
     found, speller = check_table(report), Speller(page.derivation)
     head = "".join(f'<th scope="col">{escaped(text)}</th>' for text in found.headings)

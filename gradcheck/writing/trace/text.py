@@ -15,6 +15,7 @@ from gradcheck.errors import visible
 from gradcheck.notation.board import BOARD
 from gradcheck.notation.numbers import number
 from gradcheck.notation.plain import PLAIN
+from gradcheck.writing.formats import View
 from gradcheck.writing.text import Line, aligned, fold, trimmed, width_of
 from gradcheck.writing.trace import answers
 from gradcheck.writing.trace.check import check_lines, chosen
@@ -66,6 +67,11 @@ class Page(NamedTuple):
         """Return an array below the line that names it."""
         inner = INDENT + 4
         return [[(" " * inner, ""), (row, style)] for row in matrix(value, self.speller.digits, self.width - inner)]
+
+
+def view_lines(found: Trace, view: View) -> list[Line]:
+    """Return a derivation as lines for people."""
+    return lines(found, view.width, view.plus_minus)
 
 
 def lines(trace: Trace, width: int, plus_minus: str = "±") -> list[Line]:

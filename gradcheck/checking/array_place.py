@@ -1,0 +1,134 @@
+"""A graph of arrays at one point: numpy for the answer under test, single numbers for the referees."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradcheck.arithmetic import arrays
+from gradcheck.arithmetic.floats import FLOATS
+from gradcheck.arithmetic.scalarize import scalarize
+from gradcheck.checking import forward
+from gradcheck.checking.exact import Exact
+from gradcheck.checking.place import Place
+from gradcheck.engines.backprop import backprop
+from gradcheck.errors import ShapeError
+from gradcheck.graph.evaluation import evaluate
+from gradcheck.graph.graph import Graph, element_name
+from gradcheck.graph.shapes import infer
+from gradcheck.language.claims import Claim
+from gradcheck.ops.shapes import show
+
+
+class ArrayPlace(Place):
+    """A graph of arrays at a point; it is written out as single numbers when that is asked for."""
+
+    def _evaluate(self) -> None:
+        self.point = {name: _numbers(value) for name, value in self.point.items()}
+        self.system, values = forward.run(self.graph, self.point, arrays=True)
+        self.values = [np.asarray(v) for v in values]
+        self.shape = self.values[self.graph.output].shape
+        self.value = float(np.sum(self.values[self.graph.output]))
+
+    @cached_property
+    def gradients(self) -> list[Any]:
+        """Backprop's float64 gradient of each node, for an upstream gradient of ones; None where nothing flows."""
+        with self.system.active():
+            return backprop(self.graph, self.system, self.values, np.ones(self.shape))
+
+    @cached_property
+    def _indices(self) -> dict[str, Any]:
+        return {name: x for name, x in self.point.items() if x.dtype.kind == "i"}
+
+    @cached_property
+    def _written_out(self) -> tuple[Graph, dict[str, list[int]]]:
+        return scalarize(self.graph, {n: x.shape for n, x in self.point.items()}, self._indices)
+
+    @property
+    def scalar(self) -> Graph:
+        """The graph written out in single numbers."""
+        return self._written_out[0]
+
+    @cached_property
+    def flat_inputs(self) -> dict[str, float]:
+        """The inputs of `scalar`."""
+        return {
+            element_name(name, index): float(x[index])
+            for name, x in self.point.items()
+            if name not in self._indices
+            for index in np.ndindex(x.shape)
+        }
+
+    @cached_property
+    def flat_values(self) -> list[Any]:
+        """The float64 value of each node of `scalar`."""
+        return evaluate(self.scalar, FLOATS, self.flat_inputs)[0]
+
+    def exact_gradients(self, exact: Exact) -> list[Any]:
+        """Return what the same array rules give, over arrays of high-precision numbers."""
+        one = np.full(self.shape, exact.system.literal("1"), dtype=object)
+        return backprop(self.graph, arrays.of(exact.system), self._exact_values(exact), one)
+
+    def _exact_values(self, exact: Exact) -> list[Any]:
+        """Return the value of each node as an array of high-precision numbers."""
+        lifted = np.frompyfunc(lambda x: exact.system.constant(repr(float(x))), 1, 1)
+        inputs = {
+            name: x if name in self._indices else np.asarray(lifted(x), dtype=object) for name, x in self.point.items()
+        }
+        values, _ = evaluate(self.graph, arrays.of(exact.system), inputs)
+        return [np.asarray(v, dtype=object) for v in values]
+
+    def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
+        """Return (index, node of the scalar graph, value) for each element of an input."""
+        x = self.point[name]
+        return [(k, n, float(x[k])) for k, n in zip(np.ndindex(x.shape), self._written_out[1][name], strict=True)]
+
+    def flat(self, gradients: list[Any], name: str, zero: Any) -> list[Any]:
+        """Return the gradient of an input, element by element; `zero` where nothing flows."""
+        found = gradients[self.graph.inputs[name]]
+        if found is None:
+            return [zero] * self.point[name].size
+        # Adding zero makes numbers of the system out of the plain zeros that numpy fills in.
+        return [x + zero for x in np.ravel(found)]
+
+    def claim(self, claim: Claim, exact: Exact, sharp: list[Any]) -> tuple[list[float], list[Any]]:
+        """Return the claimed gradient's elements, in float64 and in high precision."""
+        infer(claim.graph, {n: self.values[k].shape for n, (k, _) in claim.uses.items()})
+        floats = self._fitting(claim, self.claimed_floats(claim))
+        numbers = self._used(claim, self._exact_values(exact), sharp, exact.system.literal("0"))
+        sharper, _ = evaluate(claim.graph, arrays.of(exact.system), numbers)
+        exacts = self._fitting(claim, np.asarray(sharper[claim.graph.output], dtype=object))
+        return [float(x) if x is not None else math.nan for x in floats.ravel()], list(exacts.ravel())
+
+    def claimed_floats(self, claim: Claim) -> Any:
+        """Return the claimed gradient as the formula gives it in float64."""
+        with self.system.active():
+            values, _ = evaluate(claim.graph, self.system, self._used(claim, self.values, self.gradients, 0.0))
+        return values[claim.graph.output]
+
+    def _used(self, claim: Claim, values: list[Any], gradients: list[Any], zero: Any) -> dict[str, Any]:
+        """Return the values of the names in a claim; where nothing flows the upstream gradient is zero."""
+        found = {}
+        for name, (node, upstream) in claim.uses.items():
+            value = gradients[node] if upstream else values[node]
+            found[name] = np.full(self.values[node].shape, zero) if value is None else value
+        return found
+
+    def _fitting(self, claim: Claim, found: Any) -> Any:
+        shape = self.point[claim.name].shape
+        try:
+            return np.broadcast_to(found, shape)
+        except ValueError:
+            raise ShapeError(
+                f"the claim is {show(np.shape(found))}, but `{claim.name}` is {show(shape)}",
+                claim.source, (0, len(claim.source.text)),
+            ) from None  # fmt: skip
+
+
+def _numbers(value: Any) -> Any:
+    """Return float64s; whole-number arrays are left alone: they say where to look something up."""
+    array = np.asarray(value)
+    return array if array.dtype.kind == "i" else np.asarray(array, dtype=float)

@@ -1,0 +1,102 @@
+"""A problem's graph at one point, evaluated: values in float64, and what backprop says there.
+
+Of single numbers here, in plain Python floats and without numpy; of arrays in `array_place`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from gradcheck.checking import forward
+from gradcheck.checking.exact import Exact
+from gradcheck.engines.backprop import backprop
+from gradcheck.graph.evaluation import evaluate
+from gradcheck.graph.graph import Graph
+from gradcheck.language.claims import Claim
+
+
+class Place:
+    """A graph of single numbers at a point.
+
+    Attributes:
+        graph: the graph.
+        point: input name → value.
+        system: the number system of `values`.
+        values: the float64 value of each node.
+        value, shape: the output (of an array the sum), and its shape.
+        scalar: the graph written out in single numbers.
+        flat_inputs, flat_values: its inputs, and the float64 value of each of its nodes.
+
+    Raises:
+        DomainError: if the function has no value there.
+    """
+
+    def __init__(self, graph: Graph, point: Mapping[str, Any]) -> None:
+        self.graph = graph
+        self.point: dict[str, Any] = dict(point)
+        self.shape: tuple[int, ...] = ()
+        self._evaluate()
+
+    def _evaluate(self) -> None:
+        self.point = {name: float(x) for name, x in self.point.items()}
+        self.system, self.values = forward.run(self.graph, self.point, arrays=False)
+        self.value = float(self.values[self.graph.output])
+
+    @cached_property
+    def gradients(self) -> list[Any]:
+        """Backprop's float64 gradient of each node, for an upstream gradient of ones; None where nothing flows."""
+        return backprop(self.graph, self.system, self.values, 1.0)
+
+    @property
+    def scalar(self) -> Graph:
+        """The graph itself: its numbers are single ones."""
+        return self.graph
+
+    @property
+    def flat_inputs(self) -> dict[str, float]:
+        """The inputs of `scalar`."""
+        return self.point
+
+    @property
+    def flat_values(self) -> list[Any]:
+        """The float64 value of each node of `scalar`."""
+        return self.values
+
+    def exact_gradients(self, exact: Exact) -> list[Any]:
+        """Return what the same rules give in the precision of `exact`."""
+        return exact.backprop()
+
+    def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
+        """Return (index, node of the scalar graph, value) for each element of an input."""
+        return [((), self.graph.inputs[name], self.point[name])]
+
+    def flat(self, gradients: list[Any], name: str, zero: Any) -> list[Any]:
+        """Return the gradient of an input, element by element; `zero` where nothing flows."""
+        found = gradients[self.graph.inputs[name]]
+        return [zero if found is None else found]
+
+    def claim(self, claim: Claim, exact: Exact, sharp: list[Any]) -> tuple[list[float], list[Any]]:
+        """Return the claimed gradient's elements, in float64 and in high precision.
+
+        Args:
+            claim: the claim.
+            exact: the place in high precision.
+            sharp: what `exact_gradients` gave.
+        """
+        rough_values = {
+            n: (self.gradients[k] or 0.0) if upstream else self.values[k] for n, (k, upstream) in claim.uses.items()
+        }
+        values, _ = evaluate(claim.graph, self.system, rough_values)
+        zero = exact.system.literal("0")
+        sharp_values = {
+            n: (sharp[k] or zero) if upstream else _known(exact, k) for n, (k, upstream) in claim.uses.items()
+        }
+        sharper, _ = evaluate(claim.graph, exact.system, sharp_values)
+        return [float(values[claim.graph.output])], [sharper[claim.graph.output]]
+
+
+def _known(exact: Exact, node: int) -> Any:
+    value = exact.values[node]
+    return exact.system.nan if value is None else value

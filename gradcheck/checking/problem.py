@@ -1,0 +1,155 @@
+"""What is asked: a graph, where it came from, the points, the gradients to check, claims and expectations.
+
+An expression is a network without layers: both become a Problem here, and nothing behind this door
+knows which of them it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from gradcheck.checking import points
+from gradcheck.checking.place import Place
+from gradcheck.checking.points import Point
+from gradcheck.checking.report import Origin
+from gradcheck.checking.settings import Settings
+from gradcheck.errors import Source, UsageError, did_you_mean
+from gradcheck.graph.graph import Graph
+from gradcheck.graph.shapes import infer
+from gradcheck.language.claims import Claim, read_claim
+from gradcheck.language.parser import parse
+from gradcheck.networks.network import Network
+from gradcheck.networks.records import Expected
+
+
+def _nothing() -> None:
+    """Nothing is held that could be forgotten."""
+
+
+@dataclass
+class Problem:
+    """One thing to check.
+
+    Attributes:
+        origin: where it came from.
+        graph: its graph.
+        wrt: the inputs whose gradients are checked.
+        points: returns the points, each input → value.
+        inputs: every input that has a gradient to check; `wrt` is some of them.
+        claims: gradients that the user gave, by input.
+        expected: values that must come out.
+        lines: input → the line of the file where what is graded stands; empty for typed text.
+        kinds, layers: what each input and each part of a network is called.
+        chosen: whether the points were chosen for the user, so that a bad one may be passed over.
+        seed: of what was drawn; None if nothing was.
+        every_number: whether each number is put to each engine, however many there are.
+        joint: whether kinks of several ops that meet in one number excuse each other.
+        release: forgets the numbers of the points.
+    """
+
+    origin: Origin
+    graph: Graph
+    wrt: Sequence[str]
+    points: Callable[[], list[Point]]
+    inputs: Sequence[str]
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    expected: Sequence[Expected] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    layers: Mapping[str, str] = field(default_factory=dict)
+    chosen: bool = False
+    seed: int | None = None
+    every_number: bool = True
+    joint: bool = False
+    release: Callable[[], None] = _nothing
+
+    def place(self, point: Point) -> Place:
+        """Return the graph at a point.
+
+        Raises:
+            ShapeError, SizeError: if the values do not fit, or are too many.
+            DomainError: if the function is not defined there.
+        """
+        shapes = infer(self.graph, {name: points.shape_of(value) for name, value in point.items()})
+        # Only graphs of arrays can be looked at gate by gate.
+        if any(shapes) or self.graph.params or not self.every_number:
+            from gradcheck.checking.array_place import ArrayPlace
+
+            return ArrayPlace(self.graph, point)
+        return Place(self.graph, point)
+
+    @property
+    def title(self) -> str:
+        """The expression in one line, or the name of the spec."""
+        return " ".join(self.origin.text.replace("\n", "; ").split())
+
+    @property
+    def output(self) -> str:
+        """What the output is called: the last stage's name, or the text of the only one."""
+        named = [name for name, node in self.graph.stages.items() if node == self.graph.output]
+        single = self.origin.file is None and len(self.graph.stages) <= 1
+        return " ".join(self.origin.text.split()) if single or not named else named[-1]
+
+
+def problem_of_text(
+    source: Source, given: Sequence[Mapping[str, Any]], claims: Mapping[str, str | float], settings: Settings
+) -> Problem:
+    """Read an expression and what is asked of it.
+
+    Args:
+        source: the text.
+        given: the points; none to have some chosen.
+        claims: gradients to grade: input → formula or number.
+        settings: what to check and how.
+
+    Raises:
+        LanguageError: if the text is not an expression.
+        PointError: for names that the expression lacks, and inputs that have no value.
+        UsageError: for settings that ask for something that is not there.
+    """
+    named = {name for point in given for name in point}
+    graph = parse(source, named)
+    for point in given:
+        points.check_names(graph, point)
+    wrt = _wanted(graph, settings)
+    read = {name: read_claim(graph, name, claim, named) for name, claim in claims.items()}
+    for name, claim in read.items():
+        if name not in wrt:
+            hint = did_you_mean(name, wrt) or f"inputs that are checked: {', '.join(wrt)}"
+            raise UsageError(f"--claim {name}: no such input", claim.source, (0, 1), hint)
+    settings.check()
+    return Problem(
+        Origin(source.text), graph, wrt, lambda: points.located(graph, given, settings.points, settings.seed),
+        list(graph.inputs), read, chosen=not given,
+        seed=settings.seed if not given or points.drawn(given) else None,
+    )  # fmt: skip
+
+
+def _wanted(graph: Graph, settings: Settings) -> list[str]:
+    for name in settings.wrt or ():
+        if name not in graph.inputs:
+            hint = did_you_mean(name, graph.inputs) or f"its variables are {', '.join(graph.inputs) or 'none'}"
+            raise UsageError(f"--wrt {name}: the expression has no such variable", hint=hint)
+    return [name for name in graph.inputs if settings.wrt is None or name in settings.wrt]
+
+
+def problem_of_network(network: Network, settings: Settings) -> Problem:
+    """Return what a spec asks, of the tensors that fit the patterns of `settings.wrt`."""
+    claimed = {name: network.source.position(claim.place)[0] for name, claim in network.claims.items()}
+    return Problem(
+        Origin(network.name, network.source.name, network.line), network.graph, selected(network, settings),
+        lambda: [dict(network.point)], network.wrt, network.claims, network.expected,
+        lines={name: network.position(name) for name in network.tensors} | claimed,
+        kinds={name: tensor.kind for name, tensor in network.tensors.items()}, layers=network.layers,
+        every_number=False, joint=True, release=network.release,
+    )  # fmt: skip
+
+
+def selected(network: Network, settings: Settings) -> list[str]:
+    """Return the tensors to check: those of the spec that fit a pattern of --wrt."""
+    if settings.wrt is None:
+        return network.wrt
+    return [name for name in network.wrt if any(fnmatchcase(name, pattern) for pattern in settings.wrt)]
