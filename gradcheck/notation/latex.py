@@ -26,9 +26,9 @@ from gradcheck.notation.printer import (  # fmt: skip
     Piece,
     bracketed,
     given,
-    inverted,
     same,
     signed,
+    undone,
 )
 
 __all__ = ["LATEX", "WEB", "number", "symbol"]
@@ -152,10 +152,6 @@ def _web_transpose(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(_web_call("transpose", [operands[0].text], params)) if named else _transpose(operands, params)
 
 
-def _undone(transpose: Maker) -> Maker:
-    return lambda operands, params: transpose(operands, inverted(params))
-
-
 def _subscript(op: str, params: Params) -> str:
     # Whether reduced axes are kept changes no number, and a reader sees it from the context.
     said = [(name, value) for name, value in given(op, params) if name != "keepdims" and not unsaid(name, value)]
@@ -209,7 +205,7 @@ FORMS = {
 MAKERS: dict[str, Maker] = {
     "mul": _product, "div": _frac, "inv": _inverse, "pow": _power, "square": _square, "exp": _exp, "identity": same,
     "lgamma": _log_gamma, "polygamma": _polygamma, "norm": _norm, "where": _where, "select": _select,
-    "getitem": _getitem, "transpose": _transpose, "untranspose": _undone(_transpose), "mT": _transpose,
+    "getitem": _getitem, "transpose": _transpose, "untranspose": undone(_transpose), "mT": _transpose,
     **{
         op: _comparison(sign)
         for op, sign in {"lt": "<", "le": r"\leq", "gt": ">", "ge": r"\geq", "eq": "=", "ne": r"\neq"}.items()
@@ -219,6 +215,6 @@ MAKERS: dict[str, Maker] = {
 LATEX = Notation(FORMS, MAKERS, _call, _round, _constant)
 
 WEB = LATEX._replace(
-    makers={**MAKERS, "transpose": _web_transpose, "untranspose": _undone(_web_transpose)}, call=_web_call
+    makers={**MAKERS, "transpose": _web_transpose, "untranspose": undone(_web_transpose)}, call=_web_call
 )
 """What GitHub takes of it: it forbids \\operatorname, and has all letters."""

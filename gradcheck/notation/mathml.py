@@ -24,8 +24,8 @@ from gradcheck.notation.printer import (
     Piece,
     bracketed,
     given,
-    inverted,
     same,
+    undone,
 )
 
 MINUS = '<mo form="prefix" lspace="0" rspace="0">−</mo>'
@@ -152,7 +152,7 @@ MATH = Notation(
     {
         "neg": _negative, "getitem": _getitem, "where": _where, "select": _select, "identity": same,
         "matmul": _matmul, "mT": _transpose,
-        "transpose": _transpose, "untranspose": lambda operands, params: _transpose(operands, inverted(params)),
+        "transpose": _transpose, "untranspose": undone(_transpose),
     },
     _call,
     _bracket,
