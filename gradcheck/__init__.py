@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradcheck.checking.check import check, verify
-    from gradcheck.checking.report import Check, Gradient, Report, Tensor
+    from gradcheck.checking.report import Check, Report
     from gradcheck.checking.settings import Settings
+    from gradcheck.checking.tensor import Gradient, Tensor
     from gradcheck.deriving.trace import Trace
     from gradcheck.deriving.tracer import trace
     from gradcheck.errors import GradcheckError
@@ -28,9 +29,9 @@ _HOMES = {
     "check": "gradcheck.checking.check",
     "verify": "gradcheck.checking.check",
     "Check": "gradcheck.checking.report",
-    "Gradient": "gradcheck.checking.report",
+    "Gradient": "gradcheck.checking.tensor",
     "Report": "gradcheck.checking.report",
-    "Tensor": "gradcheck.checking.report",
+    "Tensor": "gradcheck.checking.tensor",
     "Settings": "gradcheck.checking.settings",
     "Trace": "gradcheck.deriving.trace",
     "trace": "gradcheck.deriving.tracer",

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 WINDOW = 72
 """Columns of source shown around a caret: one line of an 80-column terminal."""
 
-SHOWN = 50
-"""Problems of one file that are shown."""
+SHOWN = 20
+"""Problems of one kind that are shown."""
 
 MAX_WORD = 120
 """Characters of a word in a message."""
@@ -157,20 +157,25 @@ class SpecErrors(GradcheckError):  # noqa: N818 (it holds several)
         super().__init__(count + within * bool(files))
 
     def render(self) -> str:
-        """Return every problem as its own `render` shows it, at most `SHOWN` a file, and how many there are."""
+        """Return every problem as its own `render` shows it, at most `SHOWN` of a kind, and how many there are."""
         blocks: list[str] = []
         shown: Counter[str] = Counter()
-        totals = Counter(_place(problem)[0] for problem in self.problems)
+        totals = Counter(map(_kind, self.problems))
         for problem in self.problems:
-            name = _place(problem)[0]
-            shown[name] += 1
-            if shown[name] <= SHOWN:
+            kind = _kind(problem)
+            shown[kind] += 1
+            if shown[kind] <= SHOWN:
                 blocks.append(problem.render())
-            if shown[name] == totals[name] > SHOWN:
-                blocks.append(f"{visible(name) or 'errors'}: … and {totals[name] - SHOWN} more")
+            if shown[kind] == SHOWN < totals[kind]:
+                blocks.append(f"… and {totals[kind] - SHOWN:,} more like this one")
         if len(self.problems) != 1:
             blocks.append(self.message)
         return "\n\n".join(blocks)
+
+
+def _kind(problem: GradcheckError) -> str:
+    """Return what two problems have in common that differ in names and numbers alone."""
+    return re.sub(r"`[^`]*`|\d+", "…", problem.message)
 
 
 def _place(problem: GradcheckError) -> tuple[str, tuple[int, int]]:

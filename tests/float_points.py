@@ -12,7 +12,7 @@ import numpy as np
 from gradcheck.checking.array_place import ArrayPlace
 from gradcheck.checking.in_float64 import Examined, examine
 from gradcheck.checking.judge import SEVERITY
-from gradcheck.checking.report import Tensor
+from gradcheck.checking.tensor import Tensor
 from gradcheck.errors import Source
 from gradcheck.language.parser import parse
 

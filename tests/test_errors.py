@@ -182,13 +182,13 @@ def test_one_problem_is_shown_alone() -> None:
     assert SpecErrors([problem]).render() == problem.render()
 
 
-def test_many_problems_of_one_file_are_cut_short() -> None:
+def test_many_problems_of_one_kind_are_cut_short() -> None:
     many, few = Source("x\n" * 400, "a.yaml"), Source("y", "b.yaml")
     problems = [SpecError(f"number {k}", many, (2 * k, 2 * k + 1)) for k in range(400)]
     shown = SpecErrors([SpecError("last", few, (0, 1)), *reversed(problems)]).render().split("\n\n")
     assert len(shown) == SHOWN + 3
     assert shown[SHOWN - 1].startswith(f"a.yaml:{SHOWN}:1: error: number {SHOWN - 1}\n")
-    assert shown[SHOWN] == f"a.yaml: … and {400 - SHOWN} more"
+    assert shown[SHOWN] == f"… and {400 - SHOWN} more like this one"
     assert shown[SHOWN + 1].startswith("b.yaml:1:1: error: last")
     assert shown[-1] == "401 errors in 2 files"
     assert "more" not in SpecErrors(problems[:SHOWN]).render()

@@ -172,7 +172,7 @@ def test_products_of_matrices_have_their_shapes() -> None:
 
 def test_a_stopped_pass_says_so_and_has_no_gradients() -> None:
     text = body(example("stopped"))
-    assert r"\textbf{The forward pass stops here.} log is not defined here: it needs x \ensuremath{>} $0$" in text
+    assert r"\textbf{The forward pass stops here.} log is not defined here: it needs x*y \ensuremath{>} $0$" in text
     assert r"\log(\textcolor{value}{-2}) = \text{undefined}" in text
     assert "Backward" not in text
     assert "Check" not in text

@@ -137,7 +137,7 @@ def test_a_fork_is_a_sum_that_names_the_stages() -> None:
 
 def test_a_stopped_pass_says_so_and_has_no_gradients() -> None:
     text = page("stopped")
-    assert "**The forward pass stops here.** log is not defined here: it needs x &#62; 0" in text
+    assert "**The forward pass stops here.** log is not defined here: it needs x\\*y &#62; 0" in text
     assert r"\text{undefined}" in text
     assert "## Backward" not in text
     assert "mermaid" not in text

@@ -438,7 +438,7 @@ Forward
   [1] y = x - 3 = 1 - 3 = -2   sub
   [2] q = log(y) = log(-2) = undefined
 
-Stopped: log is not defined here: it needs x > 0, but x = -2"""
+Stopped: log is not defined here: it needs y > 0, but y = -2"""
     )
 
 

@@ -14,11 +14,12 @@ import pytest
 from derivations import ARRAYS, SCALARS, networks
 from support import trace_of, trace_of_network
 
+from gradcheck.arithmetic import arrays
 from gradcheck.arithmetic.floats import FLOATS, IEEE
 from gradcheck.arithmetic.scalarize import written_out
 from gradcheck.checking import forward
 from gradcheck.checking.array_place import ArrayPlace
-from gradcheck.checking.exact import Exact
+from gradcheck.checking.exact import Exact, number_system
 from gradcheck.deriving import chart as charts
 from gradcheck.deriving.chart import NEW, Chart
 from gradcheck.deriving.derive import Subject, Worked, derive, work_out
@@ -37,11 +38,15 @@ from gradcheck.graph.evaluation import evaluate
 from gradcheck.graph.graph import Graph, element_name
 from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
+from gradcheck.networks.layer import Layer
 from gradcheck.networks.network import Network
+from gradcheck.networks.table import LAYERS as TABLE
 from gradcheck.notation.plain import PLAIN
 from gradcheck.notation.printer import Piece, write
-from gradcheck.ops import OPS
+from gradcheck.ops import CHOICES, COMPOUNDS, OPS
 from gradcheck.ops.op import Op
+from gradcheck.ops.shapes import reduction
+from gradcheck.writing.tables import example
 
 SPECS = pathlib.Path(__file__).parent.parent / "specs"
 
@@ -97,7 +102,8 @@ MORE_ARRAYS: list[tuple[str, dict[str, Any]]] = [
 EVERY = [*SCALARS, *MORE_SCALARS, *ARRAYS, *MORE_ARRAYS]
 
 
-DECIDING = forward.COMPARISONS | {"where"}
+COMPARISONS = {op.name for op in OPS.values() if op.comparison}
+DECIDING = CHOICES | COMPARISONS
 
 LARGE = 1_500
 """Gates, written out, from which on four numbers of each array are differentiated: the time goes with their square."""
@@ -187,7 +193,7 @@ class Truth:
             pairs = pairs[:: max(1, len(pairs) // 4)]
         for cell, mine in pairs:
             # A step changes what a condition decides, however small it is; nothing may flow there.
-            if self.exact.values[cell] is None or self.graph.ops[cell] in forward.COMPARISONS:
+            if self.exact.values[cell] is None or self.graph.ops[cell] in COMPARISONS:
                 assert mine == 0
                 continue
             slope = self.exact.slope(cell)
@@ -664,6 +670,42 @@ def test_layers_are_shortcuts(op: str, layer: str, shape: tuple[int, ...]) -> No
     check_all(one, truth, chart.origin, nodes_of(one.derivation))
     assert truth.compared
     assert set(one.proofs.values()) == {"agree"}
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        ("AvgPool2d, kernel_size: 2, divisor_override: 3", (1, 2, 4, 4)),
+        ("AvgPool2d, kernel_size: 2, padding: 1, count_include_pad: false", (1, 1, 4, 4)),
+        ("ZeroPad2d, padding: 1", (1, 1, 2, 2)),
+        ("ConvTranspose2d, in_channels: 2, out_channels: 3, kernel_size: 2", (1, 2, 3, 3)),
+    ],
+)
+def test_layers_that_only_look_like_a_shortcut(layer: str, shape: tuple[int, ...]) -> None:
+    (network,) = networks(layer_spec(layer, shape))
+    assert network.graph.groups == {}
+    assert COMPOUNDS.keys().isdisjoint(network_case(network).worked.chart.graph.ops)
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE.values() if example(row)[2].shortcut], ids=lambda row: row.name)
+def test_a_shortcut_is_the_whole_program(row: Layer) -> None:
+    """What the op computes is what the layer's program computes, in exact arithmetic."""
+    _, operands, plan = example(row)
+    assert plan.shortcut is not None
+    op, covered, more = plan.shortcut
+    program = parse(Source(plan.program), covered, static_names=plan.names, internal=True)
+    rng = np.random.default_rng(5)
+    shapes = {"x": operands[0].shape, **{name: one.shape for name, one in plan.parameters.items()}}
+    inputs = {name: rng.integers(-9, 10, shapes[name]) for name in covered}
+    system = arrays.of(number_system(True, 60))
+    lifted = {name: np.vectorize(lambda x: system.literal(str(x)), otypes=[object])(x) for name, x in inputs.items()}
+    values, _ = evaluate(program, system, lifted)
+    params = {name: {**plan.names, **more}[name] for name in OPS[op].params}
+    found = system.function(op, tuple(sorted(params.items())))(*[lifted[name] for name in covered])
+    assert np.array_equal(values[program.output], found)
+    assert program.inputs.keys() == set(covered)
+    if "others" in params:
+        assert reduction(found.shape, axis=params["others"]) == shapes["bias"]
 
 
 # Opening groups

@@ -467,9 +467,19 @@ def test_too_many_layers() -> None:
     assert f"<stdin>:{MAX_STEPS + 4}:3: " in done.err
 
 
+def test_mistakes_of_another_kind_are_not_cut_short(tmp_path: pathlib.Path) -> None:
+    for k in range(30):
+        (tmp_path / f"net{k:02}.yaml").write_text(GOOD.replace("expr", f"exrp{k}"))
+    (tmp_path / "other.yaml").write_text("gradcheck: 1\ninputs: {x: [1, 2\n")
+    done = run("verify", str(tmp_path))
+    assert done.err.count("has no type") == 20
+    assert "more like this one" in done.err
+    assert "other.yaml:2:13: error: this `[` is not closed" in done.err
+
+
 def test_many_mistakes_are_cut_short() -> None:
     text = "gradcheck: 1\ninputs: {x: 1}\nlayers:\n" + "- Tahn()\n" * 300
     done = run("verify", "-", stdin=text.encode())
     assert (done.status, done.out) == (2, "")
-    assert done.err.count("unknown layer type 'Tahn'") == 50
-    assert done.err.endswith("<stdin>: … and 250 more\n\n300 errors in 1 file\n")
+    assert done.err.count("unknown layer type 'Tahn'") == 20
+    assert done.err.endswith("… and 280 more like this one\n\n300 errors in 1 file\n")

@@ -15,6 +15,7 @@ from gradcheck.arithmetic.compiling import OPERATORS, Function
 from gradcheck.arithmetic.structural import NATIVES as STRUCTURAL
 from gradcheck.arithmetic.structural import accumulate
 from gradcheck.arithmetic.system import System
+from gradcheck.ops import OPS
 
 
 def _by_element(function: Function, operands: int) -> Function:
@@ -50,9 +51,6 @@ def _gamma(x: float) -> float:
     except ValueError:
         return math.nan
 
-
-FILLING = ("windows", "unwindow", "fold", "put", "unselect", "unlookup")
-"""Ops whose result holds zeros that are in no operand."""
 
 FLOAT_ARRAYS = System(
     "float64 arrays",
@@ -124,7 +122,7 @@ def of(numbers: System) -> System:
 
     natives: dict[str, Function] = {
         **STRUCTURAL,
-        **{op: with_zeros(op) for op in FILLING},
+        **{op: with_zeros(op) for op in STRUCTURAL if OPS[op].fills},
         **{op: lifted(op) for op in numbers.natives if op not in ("where", "select", "identity")},
         "where": lambda c, x, y: np.where(np.asarray(c).astype(bool), x, y),
         "select": _select,

@@ -8,31 +8,34 @@ from __future__ import annotations
 
 import decimal
 import math
+from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 
 from gradcheck.arithmetic.compiling import CHOICE, OPERATORS, Function
 from gradcheck.arithmetic.floats import choices, comparisons
 from gradcheck.arithmetic.numbers import ARITHMETIC
 from gradcheck.arithmetic.system import System
+from gradcheck.errors import Source
+from gradcheck.graph.graph import CONSTANT, INPUT
+from gradcheck.language.parser import parse
+from gradcheck.ops import OPS
 
 ONE, ZERO = Decimal(1), Decimal(0)
 
-# fmt: off
-SUPPORTED = frozenset((
-    "add", "sub", "mul", "div", "neg", "identity", "pow", "inv", "square", "lt", "le", "gt", "ge", "eq",
-    "ne", "exp", "log", "log2", "log10", "log1p", "expm1", "sqrt", "cbrt", "hypot", "sinh", "cosh",
-    "tanh", "abs", "sign", "step", "heaviside", "floor", "ceil", "round", "max", "min", "clip", "where", "select",
-    "sigmoid", "relu", "relu6", "leaky_relu", "prelu", "elu", "celu", "selu", "silu", "softplus",
-    "softsign", "mish", "hardtanh", "hardsigmoid", "hardswish", "logsigmoid", "tanhshrink",
-    "softshrink", "hardshrink",
-))
-# fmt: on
-"""Ops whose definition needs no more than this system has."""
 
-
-def supports(ops: set[str]) -> bool:
+def supports(ops: Iterable[str]) -> bool:
     """Return whether graphs with these ops can be computed here."""
-    return ops <= SUPPORTED
+    return all(map(_supported, ops))
+
+
+@lru_cache(maxsize=1024)
+def _supported(op: str) -> bool:
+    """Return whether an op of the table is native here, or defined by such ops."""
+    row = OPS.get(op)
+    if op in NATIVES or row is None or row.form is None or not row.elementwise:
+        return op in NATIVES
+    return supports(set(parse(Source(row.form), row.args, internal=True).ops) - {INPUT, CONSTANT})
 
 
 def _rounded(mode: str) -> Function:

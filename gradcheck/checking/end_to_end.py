@@ -19,6 +19,7 @@ from gradcheck.engines.flows import Array
 from gradcheck.errors import DomainError
 from gradcheck.graph.evaluation import Values
 from gradcheck.graph.graph import Graph
+from gradcheck.ops import OPS
 
 MOST_SINGLE = 48
 """Numbers that are moved one by one, of those that are open, and of those at kinks."""
@@ -37,9 +38,6 @@ WORTH = 2.0**-20
 
 NUDGE = 2.0**-16
 """By which part of their size: enough to see a curvature, not enough to wake what is idle."""
-
-WHOLE = frozenset({"floor", "ceil", "round"})
-"""Ops that jump at every whole number: from a step's distance they look like a slope."""
 
 
 class Directed(NamedTuple):
@@ -77,7 +75,8 @@ class Lines:
         self.values = values
         self.directions: list[Directed] = []
         self.thorough = False
-        self.whole = any(gates.depends[node] and graph.ops[node] in WHOLE for node in graph.gates)
+        # From a step's distance a staircase looks like a slope.
+        self.whole = any(gates.depends[node] and OPS[graph.ops[node]].staircase for node in graph.gates)
         self.notes: list[str] = []
         self.reasons: dict[int, dict[int, str]] = {}
         self.local: dict[int, Arrays] = {}

@@ -17,6 +17,7 @@ from gradcheck.engines.finite_difference import SMOOTH, Differences, Slope, sett
 from gradcheck.errors import DomainError
 from gradcheck.graph.evaluation import Failure, Values, evaluate
 from gradcheck.graph.graph import CONSTANT, INPUT, Graph
+from gradcheck.ops import CHOICES, OPS
 
 COARSE, FINE = (25, 100), (120, 420)
 """Step as a power of ten, and digits. The second only where the first finds something unusual."""
@@ -24,9 +25,6 @@ COARSE, FINE = (25, 100), (120, 420)
 BUDGET = {True: 1_500_000, False: 150_000}
 """Gate evaluations that finite differences may take at one point, in decimals and in mpmath
 numbers: some seconds of either."""
-
-WHOLE = frozenset({"floor", "ceil", "round"})
-"""Ops that jump at every whole number, however large it is."""
 
 MOST_EXTRA = 1200
 """Digits added at most: float64's own range, twice."""
@@ -86,7 +84,7 @@ class Exact:
     ) -> None:
         self.graph = graph
         self.inputs = inputs
-        self.live = forward.live(graph, floats) if "where" in graph.ops else None
+        self.live = None if CHOICES.isdisjoint(graph.ops) else forward.live(graph, floats)
         self.extra = 0
         self.simple = decimals.supports((set(graph.ops) | also) - {INPUT, CONSTANT})
         self._compute_in(COARSE[1])
@@ -98,14 +96,14 @@ class Exact:
         if self.extra:
             self._compute_in(COARSE[1] + self.extra)
         self.bends = points.kinks(graph, self.system, self.values)
-        if self.live is not None and not {graph.ops[k] for k in self.bends}.isdisjoint(forward.COMPARISONS):
+        if self.live is not None and any(OPS[graph.ops[k]].comparison for k in self.bends):
             # On the border between two branches a small step may take the other one.
             self.live = None
             self._compute_in(self.digits)
         self._coarse: Differences | None = None
         self._fine: Differences | None = None
         self._bent = frozenset(self.bends)
-        self.whole = not WHOLE.isdisjoint(graph.ops)
+        self.whole = any(OPS[op].staircase for op in set(graph.ops) - {INPUT, CONSTANT})
         self.refined = False
         self.spent = 0
 

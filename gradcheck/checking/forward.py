@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.arithmetic.system import System
 from gradcheck.errors import DomainError
 from gradcheck.graph.evaluation import Failure, Values, evaluate
-from gradcheck.graph.graph import Graph
-from gradcheck.ops import OPS
-
-COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
-"""Ops that decide which branch of `where` is taken."""
+from gradcheck.graph.graph import LONGEST, Graph
+from gradcheck.ops import CHOICES, OPS
+from gradcheck.ops.op import Worded
 
 
 class Forward(NamedTuple):
@@ -61,7 +58,7 @@ def live(graph: Graph, values: Values) -> set[int]:
     while stack:
         node = stack.pop()
         operands = graph.operands(node)
-        if graph.ops[node] == "where":
+        if graph.ops[node] in CHOICES:
             operands = (operands[0], operands[1] if values[operands[0]] else operands[2])
         for operand in operands:
             if operand not in found:
@@ -74,7 +71,7 @@ def _check_arrays(graph: Graph, values: Values) -> None:
     import numpy as np
 
     finite = bool(np.all(np.isfinite(values[graph.output])))
-    if finite and "where" in graph.ops:
+    if finite and not CHOICES.isdisjoint(graph.ops):
         return
     for node in graph.gates:
         bad = ~np.isfinite(values[node])
@@ -96,18 +93,45 @@ def explain(graph: Graph, node: int, operands: list[float], index: tuple[int, ..
     failed = next((c for c in row.domain if not _holds(c, row.args, operands)), None)
     text = graph.text(node)
     text = text if len(text) <= 40 else text[:39] + "…"
+    nodes = dict(zip(row.args, graph.operands(node), strict=False))
+    called = {name: _called(graph, node, k) or name for name, k in nodes.items()}
+    # Nobody needs to be told what a 9 is, unless there is nothing else to say.
+    computed = [name for name in named if nodes[name] not in graph.constants] or list(named)
     if failed is None:
-        shown = ", ".join(f"{name} = {value:.10g}" for name, value in named.items())
+        shown = ", ".join(f"{called[name]} = {named[name]:.10g}" for name in computed)
         raise DomainError(
             f"{row.name} overflows float64{where}" + (f": {shown}" if shown else ""),
             graph.source, graph.span(node), f"`{text}` is not finite here", node,
         )  # fmt: skip
     used = [name for name in row.args if name in _words(failed) and name in named]
-    shown = ", ".join(f"{name} = {named[name]:.10g}" for name in used)
+    shown = ", ".join(f"{called[name]} = {named[name]:.10g}" for name in used)
     raise DomainError(
-        f"{row.name} is not defined here: it needs {failed}, but {shown}{where}",
+        f"{row.name} is not defined here: it needs {_condition(failed, called)}, but {shown}{where}",
         graph.source, graph.span(node), f"`{text}` has no value at this point", node,
     )  # fmt: skip
+
+
+def _called(graph: Graph, node: int, operand: int) -> str:
+    """Return what the user calls an operand of a gate; empty where it stands nowhere in the gate's own text."""
+    names = {k: name for table in (graph.inputs, graph.stages) for name, k in table.items()}
+    if operand in names:
+        return names[operand]
+    start, end = graph.span(node)
+    first, last = graph.span(operand)
+    inside = start <= first and last <= end and (first, last) != (start, end)
+    text = " ".join(graph.text(operand).split()) if inside else ""
+    return text if len(text) <= LONGEST else ""
+
+
+def _condition(text: str, called: dict[str, str]) -> str:
+    """Return a condition of the op table over the user's own operands."""
+    alone = re.fullmatch(r"\w+ [<>=!]+ \S+", text) is not None
+
+    def operand(match: re.Match[str]) -> str:
+        name = called.get(match[0], match[0])
+        return name if alone or re.fullmatch(r"[\w.]+|\w+\([^()]*\)", name) else f"({name})"
+
+    return re.sub(r"[A-Za-z_]\w*", operand, text)
 
 
 def _words(text: str) -> set[str]:
@@ -118,20 +142,9 @@ def _holds(condition: str, args: tuple[str, ...], operands: list[float]) -> bool
     """Evaluate a domain condition; one in words cannot be evaluated and is taken as broken."""
     if not operands:
         return True
-    if "integer" in condition:
-        return bool(_WORDED[condition](*operands))
+    if isinstance(condition, Worded):
+        return condition.holds(*operands)
     try:
         return bool(FLOATS.compile([condition], args, single=True)(*operands))
     except (ArithmeticError, ValueError):
         return False
-
-
-def _power_defined(x: float, y: float) -> bool:
-    return x > 0 or (x == 0 and y >= 0) or (x != 0 and y == math.floor(y))
-
-
-_WORDED: dict[str, Callable[..., Any]] = {
-    "x > 0 or y integer, or x = 0 and y >= 0": _power_defined,
-    "x > 0 or x not an integer": lambda *a: a[-1] > 0 or a[-1] != math.floor(a[-1]),
-    "n integer from 0 to 1000": lambda n, _: 0 <= n <= 1000 and n == math.floor(n),
-}

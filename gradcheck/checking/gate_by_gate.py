@@ -139,7 +139,7 @@ class Gates:
         """Whether the gate's own rule says something else than its differences, under the same gradient."""
         graph, user = self.graph, share.user
         operands = [self.values[k] for k in graph.operands(user)]
-        ranks = tuple(x.ndim for x in operands) if isinstance(OPS[graph.ops[user]].vjp, dict) else ()
+        ranks = OPS[graph.ops[user]].ranks(operands)
         rule = FLOAT_ARRAYS.rule(graph.ops[user], graph.params.get(user, ()), ranks)
         ruled = rule.fast(self.graded(user), *operands, self.values[user])[share.place]
         assert FLOAT_ARRAYS.accumulate is not None

@@ -14,7 +14,7 @@ from gradcheck.checking import judge_arrays
 from gradcheck.checking.array_place import ArrayPlace
 from gradcheck.checking.end_to_end import Directed, Lines
 from gradcheck.checking.gate_by_gate import Gates
-from gradcheck.checking.report import Tensor
+from gradcheck.checking.tensor import Tensor
 from gradcheck.engines.end_to_end import every_number
 from gradcheck.engines.memory import keep_freed
 from gradcheck.graph.graph import Graph

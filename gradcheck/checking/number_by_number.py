@@ -13,7 +13,7 @@ from gradcheck.checking.blame import Blame, first_without_gradient, lost_digits
 from gradcheck.checking.exact import MOST_EXTRA, Exact
 from gradcheck.checking.judge import Answer, SlopeAnswer, Verdict
 from gradcheck.checking.place import Place
-from gradcheck.checking.report import Tensor
+from gradcheck.checking.tensor import Tensor
 from gradcheck.engines.finite_difference import INFINITE, UNDEFINED, Slope
 from gradcheck.errors import DomainError
 from gradcheck.graph.graph import element_name

@@ -15,8 +15,9 @@ from gradcheck.checking.exact import SpreadError
 from gradcheck.checking.number_by_number import Asked, number_by_number
 from gradcheck.checking.place import Place
 from gradcheck.checking.problem import Problem
-from gradcheck.checking.report import Fact, Tensor
+from gradcheck.checking.report import Fact
 from gradcheck.checking.settings import Settings
+from gradcheck.checking.tensor import Tensor
 from gradcheck.checking.ways import EXTRA_DIGITS
 from gradcheck.errors import Source
 from gradcheck.graph.graph import Graph

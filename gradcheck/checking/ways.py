@@ -18,8 +18,8 @@ from gradcheck.checking.judge import SEVERITY
 from gradcheck.checking.number_by_number import Asked, number_by_number
 from gradcheck.checking.place import Place
 from gradcheck.checking.problem import Problem
-from gradcheck.checking.report import Tensor
 from gradcheck.checking.settings import Settings
+from gradcheck.checking.tensor import Tensor
 from gradcheck.graph.graph import CONSTANT, INPUT
 from gradcheck.language.claims import Claim
 from gradcheck.ops import OPS, OWN
@@ -45,10 +45,6 @@ RUNS, STEPS = 4, 20
 
 DEAR, SPECIAL = 60, 400
 """What an exponential or a root costs in decimals, and what any function costs in mpmath numbers."""
-
-CHEAP = frozenset(
-    {"add", "sub", "mul", "neg", "identity", "max", "min", "abs", "where", "relu", "step", "square", "div"}
-)
 
 
 class Findings(NamedTuple):
@@ -91,10 +87,10 @@ def written_out(place: Place) -> tuple[int, float]:
         operands = graph.operands(node)
         if row.elementwise:
             count = prod(shapes[node])
-            each = 1.0 if row.name in CHEAP else DEAR
-        elif row.name == "matmul":
+            each = 1.0 if row.cheap else DEAR
+        elif row.contracts:
             count, each = 2 * prod(shapes[node]) * shapes[operands[0]][-1], 1.0
-        elif row.moves and row.name not in ("sum", "cumsum", "fold"):
+        elif row.copies:
             count, each = 0, 0.0
         else:
             count, each = 2 * sum(prod(shapes[k]) for k in operands) + prod(shapes[node]), DEAR / 4

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from math import prod
 from typing import Any, NamedTuple
 
 from gradcheck.arithmetic.numbers import is_finite
 from gradcheck.arithmetic.system import System
 from gradcheck.deriving.folding import decided, decimal
-from gradcheck.deriving.shortcuts import SHORTCUTS, Found, Match, Shortcut, matches, roots
+from gradcheck.deriving.shortcuts import SHORTCUTS, Found, Shortcut, matches, roots
 from gradcheck.errors import Source
 from gradcheck.graph.evaluation import Values, evaluate, recompute
-from gradcheck.graph.graph import Graph, Params
+from gradcheck.graph.graph import Graph, Group, Params
 from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
 from gradcheck.ops.shapes import Shape, axes, elementwise
@@ -149,18 +150,37 @@ def summed(chart: Chart) -> Chart:
 
 
 def shortened(chart: Chart, values: Values) -> Chart:
-    """Return a chart in which every group that a person recognises is one gate.
+    """Return a chart in which every group that a layer names, or that a person recognises, is one gate.
 
     Args:
         chart: the chart.
         values: of the original graph; some groups are one only for certain numbers.
     """
-    chart = _signed(chart)
+    chart = _signed(_said(chart))
     for shortcut in SHORTCUTS:
         chosen = _choose(chart, shortcut, [None if k == NEW else values[k] for k in chart.origin])
         if chosen:
             chart = _replaced(chart, chosen)
     return chart
+
+
+def _said(chart: Chart) -> Chart:
+    """Return a chart in which the groups that layers name are one gate each."""
+    graph = chart.graph
+    chosen: Chosen = {last: (group, _between(graph, last, group.operands)) for last, group in graph.groups.items()}
+    return _replaced(chart, chosen) if chosen else chart
+
+
+def _between(graph: Graph, last: int, operands: Sequence[int]) -> set[int]:
+    """Return the gates between operands and a gate that is computed from them."""
+    found: set[int] = set()
+    stack = list(graph.operands(last))
+    while stack:
+        node = stack.pop()
+        if node not in operands and node not in found and graph.left[node] >= 0:
+            found.add(node)
+            stack.extend(graph.operands(node))
+    return found
 
 
 def _signed(chart: Chart) -> Chart:
@@ -189,7 +209,8 @@ def _is_number(graph: Graph, node: int) -> bool:
     return node in graph.constants and graph.constants[node].startswith((".", *"0123456789"))
 
 
-Chosen = dict[int, tuple[Shortcut, Match, dict[str, Any]]]
+Chosen = dict[int, tuple[Group, AbstractSet[int]]]
+"""Last gate → the op that takes its place, and the other gates that go."""
 
 
 def _choose(chart: Chart, shortcut: Shortcut, values: Values) -> Chosen:
@@ -214,7 +235,8 @@ def _choose(chart: Chart, shortcut: Shortcut, values: Values) -> Chosen:
                 continue
             params = shortcut.fits(Found(graph, chart.shapes, values, match, root))
             if params is not None:
-                chosen[root] = (shortcut, match, params)
+                operands = tuple(match.operands[name] for name in shortcut.args.split())
+                chosen[root] = (Group(shortcut.op, operands, tuple(sorted(params.items()))), match.inner)
                 taken |= inside
                 break
     return chosen
@@ -222,13 +244,13 @@ def _choose(chart: Chart, shortcut: Shortcut, values: Values) -> Chosen:
 
 def _replaced(chart: Chart, chosen: Chosen) -> Chart:
     graph = chart.graph
-    gone = {node for _, match, _ in chosen.values() for node in match.inner}
+    gone = {node for _, inner in chosen.values() for node in inner}
     copy = _Copy(chart)
     for node in graph.gates:
         if node in chosen:
-            shortcut, match, params = chosen[node]
-            operands = [copy.operand(match.operands[name]) for name in shortcut.args.split()]
-            copy.moved[node] = copy.gate(shortcut.op, operands, tuple(sorted(params.items())), node)
+            group, _ = chosen[node]
+            operands = [copy.operand(k) for k in group.operands]
+            copy.moved[node] = copy.gate(group.op, operands, group.params, node)
             copy.replaces[copy.moved[node]] = graph.text(node)
         elif node not in gone:
             copy.copied(node)

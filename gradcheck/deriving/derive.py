@@ -33,7 +33,7 @@ from gradcheck.errors import DomainError, Source
 from gradcheck.graph.evaluation import Values, evaluate
 from gradcheck.graph.graph import Graph, Params
 from gradcheck.language.parser import parse
-from gradcheck.ops import OPS
+from gradcheck.ops import CHOICES, OPS
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import Shape
 
@@ -185,7 +185,7 @@ class _Writer:
         for node in reversed(graph.gates):
             if node in found and node in self.flows:
                 for slot, operand in enumerate(graph.operands(node)):
-                    if self.flows[node][slot] is not None and not (graph.ops[node] == "where" and slot == 0):
+                    if self.flows[node][slot] is not None and not (slot == 0 and graph.ops[node] in CHOICES):
                         found.add(operand)
         return found
 
@@ -194,7 +194,7 @@ class _Writer:
         operand = self.graph.operands(node)[slot]
         if node not in self.live or node not in self.flows or not self.wants[operand]:
             return None
-        return None if self.graph.ops[node] == "where" and slot == 0 else self.flows[node][slot]
+        return None if slot == 0 and self.graph.ops[node] in CHOICES else self.flows[node][slot]
 
     def _parts(self) -> dict[int, tuple[Part, ...]]:
         """Return the contributions to each node, in the order in which backprop adds them up."""
@@ -260,8 +260,7 @@ class _Writer:
     def back(self, node: int, row: Op, symbols: Mapping[str, Symbol]) -> tuple[Flow, ...]:
         """Return what flows back from a gate to the operands that want it."""
         graph, operands = self.graph, self.graph.operands(node)
-        ranks = tuple(len(shape_of(self.values[k])) for k in operands)
-        texts, params = row.rules(ranks if isinstance(row.vjp, Mapping) else ()), graph.params.get(node, ())
+        texts, params = row.rules(row.ranks([self.values[k] for k in operands])), graph.params.get(node, ())
         known = {**symbols, "out": Symbol(self.named[node]), "g": Symbol(self.named[node], of_gradient=True)}
         found = []
         for slot, operand in enumerate(operands):

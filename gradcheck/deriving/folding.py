@@ -13,6 +13,7 @@ from math import prod
 from typing import Any
 
 from gradcheck.graph.graph import CONSTANT, INPUT, Graph, upstream
+from gradcheck.ops import CHOICES
 from gradcheck.ops.shapes import Shape, axes
 
 _DECIDED: dict[str, Callable[..., Any]] = {
@@ -87,7 +88,7 @@ def decimal(text: str | None) -> Decimal | None:
 
 def _same(op: str, operands: list[int], known: list[Decimal | None]) -> int | None:
     """Return the operand that an op hands on unchanged, if it does."""
-    if op == "where" and known[0] is not None:
+    if op in CHOICES and known[0] is not None:
         return operands[1] if known[0] else operands[2]
     if (op, known[-1]) in NEUTRAL:
         return operands[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from gradcheck.arithmetic.system import Rule, System
@@ -31,9 +30,7 @@ class Gates:
     def rule(self, node: int) -> Rule:
         """Return the backward rule of a gate."""
         op = self.graph.ops[node]
-        ranks: tuple[int, ...] = ()
-        if isinstance(OPS[op].vjp, Mapping):
-            ranks = tuple(len(shape_of(self.values[k])) for k in self.graph.operands(node))
+        ranks = OPS[op].ranks([self.values[k] for k in self.graph.operands(node)])
         return self.system.rule(op, self.graph.params.get(node, ()), ranks)
 
     def point(self, node: int) -> list[Any]:
@@ -66,7 +63,7 @@ class Gates:
         rule = self.rule(node)
         if rule.texts[slot] == "0":
             return False
-        if self.graph.ops[node] != "where":
+        if not OPS[self.graph.ops[node]].choice:
             return True
         taken = self.locals(node)[slot]
         return bool(taken.any()) if self.arrays else taken is not None
@@ -97,7 +94,7 @@ class Gates:
         if reached is not None and row.elementwise:
             flow = np.where(reached, flow, 0)
         pattern = None
-        if row.moves and (reached is not None or row.name == "where"):
+        if row.moves and (reached is not None or row.choice):
             ones = np.ones(shape_of(point[-1]), dtype=int) if reached is None else reached.astype(int)
             pattern = rule.fast(ones, *point)[slot]
         elif reached is not None and row.elementwise:

@@ -21,6 +21,7 @@ from gradcheck.deriving.records import Proof, shape_of
 from gradcheck.errors import DomainError, SizeError
 from gradcheck.graph.evaluation import evaluate
 from gradcheck.graph.graph import Graph, upstream
+from gradcheck.ops import OPS
 from gradcheck.ops.shapes import Shape
 
 MOST_GATES = 20_000
@@ -91,11 +92,8 @@ def _estimate(graph: Graph, shapes: list[Shape]) -> int:
     for node in graph.gates:
         sizes = [math.prod(shapes[k]) for k in (node, *graph.operands(node))]
         inner = shapes[graph.left[node]][-1] if shapes[graph.left[node]] else 1
-        total += 2 * sizes[0] * inner if graph.ops[node] in _PRODUCTS else 3 * max(sizes)
+        total += 2 * sizes[0] * inner if OPS[graph.ops[node]].contracts else 3 * max(sizes)
     return total
-
-
-_PRODUCTS = frozenset({"matmul", "affine", "linear", "linear_map"})
 
 
 def _number_graph(worked: Worked, point: Mapping[str, Any]) -> _Written:

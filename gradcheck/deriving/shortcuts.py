@@ -1,4 +1,4 @@
-"""Groups of gates that a person recognises, each as one gate with its own rule.
+"""Groups of gates that a person recognises in what was typed, each as one gate with its own rule.
 
 A pattern is a formula in gradcheck's language. Where the graph has the same gates, and nothing else
 uses what lies inside, they become one gate of an op; its rule, run by backprop, takes the place
@@ -168,29 +168,6 @@ def _if_whole(fits: Condition) -> Condition:
     return condition
 
 
-def _convolution(found: Found) -> dict[str, Any] | None:
-    how = dict(found.match.params)
-    lead = how["grouped"][: len(how["patches"]) - 3]
-    how["permuted"] = tuple(how["grouped"][k] for k in how["order"])
-    how["product"] = (*lead, how["filters"][0], how["filters"][1], how["patches"][-2])
-    how["weights"] = (*lead, *found.shape("W"))
-    if "column" in how:
-        # The channels are the axis before those of the picture.
-        channels = len(how["result"]) - len(how["column"])
-        how["others"] = tuple(k for k in range(len(how["result"])) if k != channels)
-    return how
-
-
-def _pool(found: Found) -> dict[str, Any] | None:
-    return dict(found.match.params)
-
-
-WINDOWS = "windows(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=edge)"
-CONVOLVED = (
-    f"reshape(reshape(W, shape=filters) @ "
-    f"reshape(transpose(reshape({WINDOWS}, shape=grouped), axes=order), shape=patches).mT, shape=result)"
-)
-
 CROSS_ENTROPIES: tuple[tuple[str, tuple[str, ...], Condition], ...] = (
     (
         "mean_",
@@ -258,10 +235,6 @@ SHORTCUTS = (
         ),
         _same,
     ),
-    Shortcut("conv", "x W b", (f"{CONVOLVED} + reshape(b, shape=column)",), _convolution),
-    Shortcut("conv_map", "x W", (CONVOLVED,), _convolution),
-    Shortcut("average_pool", "x", (f"mean({WINDOWS}, axis=inner)",), _pool),
-    Shortcut("max_pool", "x", (f"amax({WINDOWS}, axis=inner)",), _pool),
     Shortcut("linear", "X W b", ("X @ W.mT + b", "X @ W.T + b"), _flat),
     Shortcut("affine", "X W b", ("X @ W + b",), _flat),
     Shortcut("linear_map", "X W", ("X @ W.mT", "X @ W.T"), _flat),
@@ -270,10 +243,7 @@ SHORTCUTS = (
 
 COMMUTE = frozenset({"add", "mul"})
 
-HOLES = (
-    "axis", "keepdims", "over", "kernel", "stride", "padding", "dilation", "edge", "inner", "grouped", "order",
-    "patches", "filters", "result", "column",
-)  # fmt: skip
+HOLES = ("axis", "keepdims", "over")
 """Static parameters that a pattern takes as it finds them."""
 
 MOST_REPEATED = 100

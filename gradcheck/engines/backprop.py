@@ -1,6 +1,6 @@
 """Reverse mode: upstream gradient times local rule, from the output back, added up at forks.
 
-The pass knows no op, except that `where` alone drops what flows back. It runs the rules of the
+The pass knows no op, only that a choice drops what flows back to the other branch. It runs the rules of the
 op table over the flat graph, in whatever number system it is given: float64 for the answer under
 test, high precision for what the same rules would say if float64 did not round.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from gradcheck.arithmetic.system import Rule, System
 from gradcheck.graph.evaluation import Values
 from gradcheck.graph.graph import NONE, Graph
-from gradcheck.ops import OPS
+from gradcheck.ops import CHOICES, OPS
 from gradcheck.ops.op import Op
 
 Gradients = list[Any]
@@ -59,14 +59,6 @@ def _carefully(graph: Graph, system: System, values: Values, gradients: Gradient
     return list(flows)
 
 
-def _rule(graph: Graph, system: System, values: Values, node: int) -> Rule:
-    op = graph.ops[node]
-    ranks: tuple[int, ...] = ()
-    if isinstance(OPS[op].vjp, dict):
-        ranks = tuple(len(values[k].shape) for k in graph.operands(node))
-    return system.rule(op, graph.params.get(node, ()), ranks)
-
-
 def _over_arrays(
     graph: Graph, system: System, values: Values, gradients: Gradients, record: dict[int, list[Any]] | None = None
 ) -> None:
@@ -80,17 +72,18 @@ def _over_arrays(
     assert accumulate is not None
     import numpy as np
 
-    masked = "where" in graph.ops
+    masked = not CHOICES.isdisjoint(graph.ops)
     reached: dict[int, Any] = {}
     for node in reversed(graph.gates):
         g, here = gradients[node], reached.get(node)
         if g is None or (here is not None and not here.any()):
             continue
         operands = graph.operands(node)
-        point = [*[values[k] for k in operands], values[node]]
-        rule = _rule(graph, system, values, node)
-        flows = rule.fast(g, *point)
+        point = [values[k] for k in operands]
         row = OPS[graph.ops[node]]
+        rule = system.rule(graph.ops[node], graph.params.get(node, ()), row.ranks(point))
+        point.append(values[node])
+        flows = rule.fast(g, *point)
         if here is not None and row.elementwise:
             flows = [np.where(here, flow, 0) for flow in flows]
         if record is not None:
@@ -118,6 +111,6 @@ def _patterns(row: Op, rule: Rule, here: Any, point: list[Any]) -> list[Any]:
     import numpy as np
 
     count = len(point) - 1
-    if row.moves and (here is not None or row.name == "where"):
+    if row.moves and (here is not None or row.choice):
         return list(rule.fast(np.ones(np.shape(point[-1]), dtype=int) if here is None else here.astype(int), *point))
     return [None if here is None or not row.elementwise else here.astype(int)] * count

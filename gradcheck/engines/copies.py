@@ -194,18 +194,18 @@ def shifted(op: str, params: Params, shape: tuple[int, ...]) -> Params:
     return tuple(sorted(found.items()))
 
 
-INDIFFERENT = frozenset({
-    "sum", "prod", "amax", "amin", "mean", "var", "std", "norm", "logsumexp", "softmax", "log_softmax",
-    "cumsum", "transpose", "getitem", "select_index",
-})  # fmt: skip
-"""Ops of one operand that do not notice an axis behind their own, once their axes are shifted."""
+def _indifferent(op: str, params: Params) -> bool:
+    """Whether an op does not notice an axis behind its operand's own, once its axes are shifted."""
+    row = OPS[op]
+    flattens = op == "cumsum" and dict(params).get("axis") is None
+    return len(row.args) == 1 and not flattens and not row.params.keys().isdisjoint(("axis", "axes", "index"))
 
 
 def general(op: str, params: Params, bases: Sequence[Array], copies: Sequence[Copies | None], out: Array) -> Copies:
     """Apply any other op to whole copies: at once where its axes can be shifted, else copy by copy."""
     parts = [None if c is None else dense(x, c) for x, c in zip(bases, copies, strict=True)]
     only: Any = parts[0]
-    if op in INDIFFERENT and not (op == "cumsum" and dict(params).get("axis") is None):
+    if _indifferent(op, params):
         return Dense(FLOAT_ARRAYS.function(op, shifted(op, params, np.shape(bases[0])))(only))
     if op == "reshape" and only is not None:
         return Dense(only.reshape(*out.shape, only.shape[-1]))

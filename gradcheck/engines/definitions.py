@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck.engines.flows import Array, Flow, contracted, moved, to_shape, weighted
+from gradcheck.ops import OPS
 from gradcheck.ops.shapes import Shape, axes
 
 NUMBERS = {"windows": {"zero": -1}}
@@ -284,10 +285,10 @@ DEFINITIONS: dict[str, Handler] = {
     "matmul": _multiplied,
     "outer": _every_product,
     "where": _chosen,
-    **dict.fromkeys(("lt", "le", "gt", "ge", "eq", "ne"), _compared),
+    **{op.name: _compared for op in OPS.values() if op.comparison},
     **dict.fromkeys(STEPS, _stepped),
 }
 """How each array op's elements flow; ops that are not here are taken apart by their definition."""
 
-MOVES = frozenset(op for op, how in DEFINITIONS.items() if how in (_written_through, _copied))
+MOVES = frozenset(op.name for op in OPS.values() if op.copies)
 """Ops whose result is made of copies of their operands' elements."""

@@ -10,13 +10,13 @@ backprop says of this node and decides which of the two goes further back.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
-from gradcheck.engines.definitions import DEFINITIONS, MOVES, Gate
+from gradcheck.engines.definitions import DEFINITIONS, MOVES, NUMBERS, Gate
 from gradcheck.engines.elementwise_slopes import NATURAL, Close, slopes
 from gradcheck.engines.flows import Array, Flow, joined, to_shape, weighted
 from gradcheck.engines.formulas import definition
@@ -24,15 +24,6 @@ from gradcheck.engines.rounding import inside
 from gradcheck.graph.evaluation import Values, evaluate
 from gradcheck.graph.graph import Graph, Params
 from gradcheck.ops import OPS
-
-SHIFTS = {"add": (1.0, 1.0), "sub": (1.0, -1.0), "neg": (-1.0,), "identity": (1.0,)}
-"""Ops that move by as much as an operand does, or by as much the other way."""
-
-SCALES = {("mul", 0), ("mul", 1), ("div", 0)}
-"""Ops that are linear in one operand, and the place of that operand."""
-
-COUNTS = frozenset({"count"})
-"""Ops that look only at shapes."""
 
 Closer = Callable[[str, Params, tuple[float, ...], int], Close | None]
 """(op, parameters, operands of one element, which one moves) → what a close look finds there."""
@@ -56,7 +47,7 @@ def needed(graph: Graph, wanted: Collection[int]) -> list[bool]:
     for node in wanted:
         depends[node] = True
     for node in graph.gates:
-        if graph.ops[node] not in COUNTS:
+        if not OPS[graph.ops[node]].measures:
             depends[node] = depends[node] or any(depends[k] for k in graph.operands(node))
     return depends
 
@@ -116,10 +107,11 @@ class Pass:
         return self._apart(op, params, flow, operands)[place]
 
     def _elementwise(self, op: str, params: Params, flow: Flow, operands: list[Array], out: Array, k: int) -> Flow:
-        if op in SHIFTS:
-            return weighted(flow, SHIFTS[op][k])
+        row = OPS[op]
+        if row.linear == (row.args,):
+            return weighted(flow, _slope(op, k))
         function = FLOAT_ARRAYS.function(op, params)
-        if (op, k) in SCALES:
+        if (row.args[k],) in row.linear:
             half: list[Any] = list(operands)
             half[k] = 0.5
             ahead = function(*half)
@@ -157,8 +149,7 @@ class Pass:
         numbers = np.arange(np.size(self.values[node])).reshape(np.shape(self.values[node]))
         for move in reversed(chain):
             function = FLOAT_ARRAYS.function(graph.ops[move], graph.params.get(move, ()))
-            extra = {"zero": -1} if graph.ops[move] == "windows" else {}
-            numbers = np.asarray(function(numbers, **extra))
+            numbers = np.asarray(function(numbers, **NUMBERS.get(graph.ops[move], {})))
         return numbers if chain else None
 
     def _apart(self, op: str, params: Params, flow: Flow, operands: list[Array]) -> dict[int, Flow]:
@@ -183,6 +174,13 @@ class Pass:
         inner = Pass(part, values, needed(part, leaves), self.close)
         inner.run(flow, meet)
         return found
+
+
+@lru_cache(maxsize=64)
+def _slope(op: str, k: int) -> float:
+    """Return the slope for operand `k` of an op that is linear in all of them at once: the same everywhere."""
+    unit = [float(j == k) for j in range(len(OPS[op].args))]
+    return float(FLOAT_ARRAYS.function(op)(*unit))
 
 
 def settled(flow: Flow) -> Flow:

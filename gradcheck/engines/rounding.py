@@ -79,8 +79,7 @@ def _analysed(row: Op, text: str, params: Params, known: dict[str, Array], shape
 def _shaken(graph: Graph, node: int, place: int, g: Array, operands: list[Array], out: Array) -> Array:
     """Return, in units of rounding, by how much the rule moves with the last digits of its operands."""
     op = graph.ops[node]
-    ranks = tuple(np.ndim(x) for x in operands) if isinstance(OPS[op].vjp, dict) else ()
-    rule = FLOAT_ARRAYS.rule(op, graph.params.get(node, ()), ranks)
+    rule = FLOAT_ARRAYS.rule(op, graph.params.get(node, ()), OPS[op].ranks(operands))
     random = np.random.default_rng(node)
     shape = np.shape(operands[place])
 

@@ -35,9 +35,6 @@ MAX_LENGTH = 400
 MAX_BENDS = 5
 """Piecewise ops in a closed form: SymPy's combining of cases is exponential in them."""
 
-_LOCALLY_CONSTANT = frozenset(
-    {"floor", "ceil", "round", "step", "heaviside", "sign", "lt", "le", "gt", "ge", "eq", "ne"}
-)
 _partials: dict[str, tuple[str, ...]] = {}
 
 
@@ -46,7 +43,7 @@ def partials(op: str) -> tuple[str, ...]:
     found = _partials.get(op)
     if found is None:
         row = OPS[op]
-        if op in _LOCALLY_CONSTANT:
+        if row.locally_constant:
             found = ("0",) * len(row.args)
         else:
             symbols = [sympy.Symbol(name, real=True) for name in row.args]
@@ -82,7 +79,7 @@ def adjoints(graph: Graph, system: System, values: Values, one: Any) -> Values:
     result[graph.output] = one
     ops = {op for op in set(graph.ops) if op not in (INPUT, CONSTANT)}
     local = {op: _local_functions(op, system) for op in ops}
-    flat = {op for op in ops if OPS[op].kink or op == "where"}
+    flat = {op for op in ops if OPS[op].piecewise}
     needed = depends_on_inputs(graph)
     for node in range(len(graph) - 1, -1, -1):
         adjoint = result[node]
@@ -177,5 +174,5 @@ def _readable(graph: Graph) -> bool:
             return False
     if max(map(len, graph.constants.values()), default=0) > 25:
         return False
-    bends = sum(1 for op in graph.ops if op in OPS and (OPS[op].kink or op == "where"))
+    bends = sum(1 for op in graph.ops if op in OPS and OPS[op].piecewise)
     return bends <= MAX_BENDS

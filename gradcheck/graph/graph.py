@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradcheck.errors import Source
 
@@ -24,6 +24,20 @@ MORE = -2
 
 Params = tuple[tuple[str, Any], ...]
 """Static parameters of a gate, sorted by name."""
+
+
+class Group(NamedTuple):
+    """Gates that people see as one op.
+
+    Attributes:
+        op: the op.
+        operands: its operands; the group is what lies between them and its last gate.
+        params: its static parameters.
+    """
+
+    op: str
+    operands: tuple[int, ...]
+    params: Params
 
 
 class Graph:
@@ -43,11 +57,12 @@ class Graph:
         stages: stage name → node, in order of appearance.
         output: the node whose gradient is taken.
         owners: (first node, name) of each part of a network, in order; empty for an expression.
+        groups: last gate of a group → what it is, where a layer has said so; empty for an expression.
         append: the append methods of the columns, in the order ops, left, right, start, end, at.
     """
 
     __slots__ = (
-        "append", "at", "constants", "end", "inputs", "left", "literals", "ops", "output", "owners",
+        "append", "at", "constants", "end", "groups", "inputs", "left", "literals", "ops", "output", "owners",
         "params", "rest", "right", "source", "stages", "start",
     )  # fmt: skip
 
@@ -67,6 +82,7 @@ class Graph:
         self.stages: dict[str, int] = {}
         self.output = NONE
         self.owners: list[tuple[int, str]] = []
+        self.groups: dict[int, Group] = {}
         columns = (self.ops, self.left, self.right, self.start, self.end, self.at)
         self.append: tuple[Callable[[Any], None], ...] = tuple(column.append for column in columns)
 

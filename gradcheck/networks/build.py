@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradcheck.errors import GradcheckError, ShapeError, SizeError, Source, did_you_mean, nearest
-from gradcheck.graph.graph import Graph, Params
+from gradcheck.graph.graph import Graph, Group, Params
 from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 from gradcheck.networks import asked
@@ -149,6 +149,11 @@ class Builder(Names):
             bind["i"] = self.index(bind["i"], one)
         span = (*one.node.span, one.node.start)
         result = self.splice(sub, bind, lambda _: span, one, plan.outputs)
+        if plan.shortcut is not None:
+            op, operands, params = plan.shortcut
+            known = {**plan.names, **params}
+            settings = tuple(sorted((name, known[name]) for name in OPS[op].params))
+            self.graph.groups[result] = Group(op, tuple(bind[name] for name in operands), settings)
         if suffixes[-1:] == ("…",):
             suffixes = tuple(str(k) for k in range(len(plan.outputs)))
         self.name(one, result if isinstance(result, list) else [result], suffixes)

@@ -77,6 +77,7 @@ class Plan(NamedTuple):
         parameters: local name → parameter.
         data: local name → constant array, such as an averaging matrix or one-hot targets.
         outputs: names of the stages that are the outputs; () if the program's value is the only one.
+        shortcut: the one op that the whole program is to people, if it is one.
     """
 
     program: str
@@ -84,6 +85,21 @@ class Plan(NamedTuple):
     parameters: Mapping[str, Parameter] = {}
     data: Mapping[str, Constant] = {}
     outputs: tuple[str, ...] = ()
+    shortcut: Shortcut | None = None
+
+
+class Shortcut(NamedTuple):
+    """An op of `ops.compounds` in whose one gate a derivation shows a layer.
+
+    Attributes:
+        op: its name.
+        operands: its operands, as the program names them.
+        params: static parameters of the op that are not among the program's `names`.
+    """
+
+    op: str
+    operands: tuple[str, ...]
+    params: Mapping[str, Any] = {}
 
 
 class Constant(NamedTuple):

@@ -24,6 +24,7 @@ from gradcheck.notation.printer import (  # fmt: skip
     signed,
     undone,
 )
+from gradcheck.ops.compounds import FOLLOWING
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -97,11 +98,8 @@ def called(name: str, op: str, operands: Sequence[str], params: Params) -> str:
     return f"{name}({', '.join([*operands, *settings])})"
 
 
-PLUMBING = frozenset({
-    "edge", "grouped", "order", "patches", "filters", "result", "column", "permuted", "product", "weights", "others",
-    "inner",
-})  # fmt: skip
-"""Static parameters that follow from shapes: nobody writes them on a board."""
+UNWRITTEN = FOLLOWING | {"edge"}
+"""Static parameters that nobody writes on a board."""
 
 USUAL = {"stride": 1, "dilation": 1, "padding": 0}
 """Static parameters of windows that are left out where they are all this number."""
@@ -110,7 +108,7 @@ USUAL = {"stride": 1, "dilation": 1, "padding": 0}
 def unsaid(key: str, value: object) -> bool:
     """Return whether people leave a static parameter out."""
     if key not in USUAL:
-        return key in PLUMBING
+        return key in UNWRITTEN
     parts = value if isinstance(value, tuple) else (value,)
     return all(part in (USUAL[key], (USUAL[key],) * 2) for part in parts)
 

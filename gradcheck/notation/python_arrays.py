@@ -31,6 +31,7 @@ from gradcheck.notation.python_numbers import (  # fmt: skip
     product,
     square,
 )
+from gradcheck.ops import OPS
 
 FUNCTIONS = {
     **{
@@ -60,16 +61,13 @@ FORMS = {
 }
 
 
-CONVOLUTIONS = frozenset({"conv", "conv_map", "conv_input"})
-"""Ops whose windows are as large as their filters."""
-
-
 def settings(op: str, params: Params) -> list[str]:
     """Return the static parameters that differ from the op's defaults, as keyword arguments."""
     chosen = given(op, params)
     if "kernel" in dict(params):
         chosen = [(name, value) for name, value in chosen if name == "edge" or not unsaid(name, value)]
-        left_out = {"kernel": op in CONVOLUTIONS, "edge": dict(params)["edge"] == "zero"}
+        # The windows of a convolution are as large as its filters.
+        left_out = {"kernel": "W" in OPS[op].args, "edge": dict(params)["edge"] == "zero"}
         chosen = [(name, value) for name, value in chosen if not left_out.get(name)]
     if op == "conv_weight" and dict(params)["filters"][0] > 1:
         chosen.append(("groups", dict(params)["filters"][0]))

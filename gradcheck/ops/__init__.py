@@ -32,5 +32,8 @@ FUNCTIONS: dict[str, Op] = {
 REDUCTIONS = {"max": "amax", "min": "amin"}
 """Functions that mean a reduction when they get a single operand."""
 
+CHOICES = frozenset(op.name for op in OPS.values() if op.choice)
+"""Ops whose first operand chooses one of the other two: by name, for a look over a whole graph."""
+
 VARIADIC = frozenset({"max", "min", "concat"})
 """Binary ops that accept more operands in the language, folded from the left."""

@@ -42,7 +42,7 @@ OPS = [
     ),
     Op("outer", "x y", vjp=("g @ y", "x @ g"), shape=shapes.outer),
     Op(
-        "sum", "x", vjp=(_spread("g"),), params=REDUCE, shape=shapes.reduction, moves=True,
+        "sum", "x", vjp=(_spread("g"),), params=REDUCE, shape=shapes.reduction, moves=True, sums=True,
         habit="distributes: each element gets the whole",
     ),
     Op(
@@ -102,16 +102,18 @@ OPS = [
     ),
     Op(
         "cumsum", "x", vjp=("reshape_like(flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis), x)",),
-        params={"axis": None}, shape=shapes.cumulative, moves=True,
+        params={"axis": None}, shape=shapes.cumulative, moves=True, sums=True,
     ),
     Op(
         "transpose", "x", vjp=("untranspose(g, axes=axes)",),
-        params={"axes": None}, shape=shapes.transpose, moves=True, habit=MOVES,
+        params={"axes": None}, shape=shapes.transpose, moves=True, view=True, habit=MOVES,
     ),
-    Op("mT", "x", vjp=("g.mT",), shape=shapes.matrix_transpose, moves=True, internal=True, habit=MOVES),
+    Op(
+        "mT", "x", vjp=("g.mT",), shape=shapes.matrix_transpose, moves=True, view=True, internal=True, habit=MOVES,
+    ),
     Op(
         "reshape", "x", vjp=("reshape_like(g, x)",),
-        params={"shape": REQUIRED}, shape=shapes.reshape, moves=True, habit=MOVES,
+        params={"shape": REQUIRED}, shape=shapes.reshape, moves=True, view=True, habit=MOVES,
     ),
     Op(
         "concat", "x y", vjp=("head(g, x, axis=axis)", "tail(g, y, axis=axis)"),
@@ -119,21 +121,17 @@ OPS = [
     ),
     Op(
         "getitem", "x", vjp=("put(g, x, index=index)",),
-        params={"index": REQUIRED}, shape=shapes.getitem, moves=True, internal=True,
+        params={"index": REQUIRED}, shape=shapes.getitem, moves=True, view=True, internal=True,
         habit="picks: the chosen elements get it, the others nothing",
     ),
-    *(
-        Op(name, args, params=params, internal=True, shape=shapes.along)
-        for name, args, params in [
-            ("count", "x", {"axis": None}),
-            ("broadcast_like", "g x", REDUCE),
-            ("prod_others", "x", {"axis": None}),
-            ("flip", "g", {"axis": None}),
-            ("untranspose", "g", {"axes": None}),
-            ("reshape_like", "g x", {}),
-            ("head", "g x", {"axis": 0}),
-            ("tail", "g y", {"axis": 0}),
-            ("put", "g x", {"index": REQUIRED}),
-        ]
-    ),
+    # What follows is for rules alone; `x` and `y` lend no more than their shape.
+    Op("count", "x", params={"axis": None}, shape=shapes.scalar, measures=True, internal=True),
+    Op("broadcast_like", "g x", params=REDUCE, shape=shapes.second, internal=True),
+    Op("prod_others", "x", params={"axis": None}, shape=shapes.along, internal=True),
+    Op("flip", "g", params={"axis": None}, shape=shapes.along, view=True, internal=True),
+    Op("untranspose", "g", params={"axes": None}, shape=shapes.untranspose, view=True, internal=True),
+    Op("reshape_like", "g x", shape=shapes.second, view=True, internal=True),
+    Op("head", "g x", params={"axis": 0}, shape=shapes.second, view=True, internal=True),
+    Op("tail", "g y", params={"axis": 0}, shape=shapes.second, view=True, internal=True),
+    Op("put", "g x", params={"index": REQUIRED}, shape=shapes.second, fills=True, internal=True),
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """Ops that a person sees in several gates: an affine map, a softmax with its cross-entropy.
 
-A derivation shows them as one step, with the rule that is written on the board for them. Nothing
-else knows of them: they are found in a graph (`deriving.shortcuts`), never typed.
+A derivation shows them as one step, with the rule that is written on the board for them. Nobody calls
+them: a layer says that it is one (`Plan.shortcut`), or they are found in what people type
+(`deriving.shortcuts`).
 """
 
 from __future__ import annotations
@@ -11,26 +12,35 @@ from typing import Any
 
 from gradcheck.ops import shapes
 from gradcheck.ops.op import REQUIRED, Op
+from gradcheck.ops.windows import SAME, WINDOWS
 
-_REACH = "kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=edge"
-_COLUMNS = f"windows(x, {_REACH})"
-_ROWS = f"reshape(transpose(reshape({_COLUMNS}, shape=grouped), axes=order), shape=patches)"
-_SPREAD = f"broadcast_like({{}}, {_COLUMNS}, axis=inner)"
-_LARGEST = f"({_COLUMNS} == {_SPREAD.format('out')})"
+_SPREAD = f"broadcast_like({{}}, {WINDOWS}, axis=inner)"
+_LARGEST = f"({WINDOWS} == {_SPREAD.format('out')})"
 
 PLACES: Mapping[str, Any] = dict.fromkeys(("kernel", "stride", "padding", "dilation", "edge"), REQUIRED)
 """Which windows there are; see `windows`."""
 
 POOLED: Mapping[str, Any] = {**PLACES, "inner": REQUIRED}
 
-LAID_OUT: Mapping[str, Any] = {
-    **PLACES,
-    **dict.fromkeys(("grouped", "order", "patches", "filters", "result", "permuted", "product", "weights"), REQUIRED),
-}
+_LAYOUT = ("grouped", "order", "patches", "filters", "result", "permuted", "product", "weights")
+LAID_OUT: Mapping[str, Any] = {**PLACES, **dict.fromkeys(_LAYOUT, REQUIRED)}
 """How a convolution is laid out as a product of matrices: the shapes on the way there and back."""
 
+ADDED: Mapping[str, Any] = {**LAID_OUT, "column": REQUIRED, "others": REQUIRED}
+"""The same where a number for each filter is added."""
+
+FOLLOWING = (POOLED.keys() | ADDED.keys()) - PLACES.keys()
+"""Static parameters that follow from shapes."""
+
 _HOW = ", ".join(f"{name}={name}" for name in LAID_OUT)
-_CONVOLVED = f"reshape(reshape(W, shape=filters) @ {_ROWS}.mT, shape=result)"
+_ROWS = f"cols = {WINDOWS}\nrows = reshape(transpose(reshape(cols, shape=grouped), axes=order), shape=patches)\n"
+
+
+def convolution(weight: str, bias: str | None = None) -> str:
+    """Return the convolution of `x` as a program: windows become rows of a matrix, so that it is one product."""
+    added = f" + reshape({bias}, shape=column)" if bias else ""
+    return f"{_ROWS}reshape(reshape({weight}, shape=filters) @ rows.mT, shape=result){added}"
+
 
 BACK = {
     op.name: op
@@ -38,19 +48,19 @@ BACK = {
         Op(
             "conv_input", "g W x", params=LAID_OUT, shape=shapes.third, internal=True,
             form=f"unwindow(reshape_like(untranspose(reshape((reshape(W, shape=filters).mT @ reshape(g, shape=product))"
-            f".mT, shape=permuted), axes=order), {_COLUMNS}), x, {_REACH})",
+            f".mT, shape=permuted), axes=order), {WINDOWS}), x, {SAME})",
         ),
         Op(
             "conv_weight", "g x", params=LAID_OUT, shape=shapes.weights, internal=True,
-            form=f"reshape(reshape(g, shape=product) @ {_ROWS}, shape=weights)",
+            form=f"{_ROWS}reshape(reshape(g, shape=product) @ rows, shape=weights)",
         ),
         Op(
             "average_unpool", "g x", params=POOLED, shape=shapes.second, internal=True,
-            form=f"unwindow({_SPREAD.format('g')}/count({_COLUMNS}, axis=inner), x, {_REACH})",
+            form=f"unwindow({_SPREAD.format('g')}/count({WINDOWS}, axis=inner), x, {SAME})",
         ),
         Op(
             "max_unpool", "g x out", params=POOLED, shape=shapes.second, internal=True,
-            form=f"unwindow({_SPREAD.format('g')}*{_LARGEST}/sum({_LARGEST}, axis=inner, keepdims=True), x, {_REACH})",
+            form=f"unwindow({_SPREAD.format('g')}*{_LARGEST}/sum({_LARGEST}, axis=inner, keepdims=True), x, {SAME})",
         ),
     )
 }  # fmt: skip
@@ -106,24 +116,24 @@ OPS = [
     Op(
         "conv", "x W b",
         vjp=(f"conv_input(g, W, x, {_HOW})", f"conv_weight(g, x, {_HOW})", "sum(g, axis=others)"),
-        form=f"{_CONVOLVED} + reshape(b, shape=column)",
-        params={**LAID_OUT, "column": REQUIRED, "others": REQUIRED}, shape=shapes.result, internal=True,
+        form=convolution("W", "b"),
+        params=ADDED, shape=shapes.result, internal=True,
         habit=CORRELATES,
     ),
     Op(
         "conv_map", "x W", vjp=(f"conv_input(g, W, x, {_HOW})", f"conv_weight(g, x, {_HOW})"),
-        form=_CONVOLVED, params=LAID_OUT, shape=shapes.result, internal=True, habit=CORRELATES,
+        form=convolution("W"), params=LAID_OUT, shape=shapes.result, internal=True, habit=CORRELATES,
     ),
     Op(
         "average_pool", "x",
-        vjp=(f"average_unpool(g, x, {_REACH}, inner=inner)",),
-        form=f"mean({_COLUMNS}, axis=inner)", params=POOLED, shape=shapes.pooled, internal=True,
+        vjp=(f"average_unpool(g, x, {SAME}, inner=inner)",),
+        form=f"mean({WINDOWS}, axis=inner)", params=POOLED, shape=shapes.pooled, internal=True,
         habit="shares the gradient out equally over each window",
     ),
     Op(
         "max_pool", "x",
-        vjp=(f"max_unpool(g, x, out, {_REACH}, inner=inner)",),
-        form=f"amax({_COLUMNS}, axis=inner)", params=POOLED, shape=shapes.pooled, internal=True,
+        vjp=(f"max_unpool(g, x, out, {SAME}, inner=inner)",),
+        form=f"amax({WINDOWS}, axis=inner)", params=POOLED, shape=shapes.pooled, internal=True,
         habit="routes: the largest element of each window gets it all, equal ones share it",
     ),
     Op(

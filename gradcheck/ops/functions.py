@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from gradcheck.ops.op import Op
+import math
+
+from gradcheck.ops.op import Op, Worded
+
+_NO_POLE = Worded("x > 0 or x not an integer", lambda *a: a[-1] > 0 or a[-1] != math.floor(a[-1]))
+_ORDER = Worded("n integer from 0 to 1000", lambda n, _: 0 <= n <= 1000 and n == math.floor(n))
 
 OPS = [
     Op("exp", "x", ("out",), habit="is its own slope"),
@@ -35,11 +40,11 @@ OPS = [
     Op("atanh", "x", ("1/(1 - x^2)",), domain=("x > -1", "x < 1"), aliases="arctanh"),
     Op("erf", "x", ("2/sqrt(pi)*exp(-x^2)",)),
     Op("erfc", "x", ("-2/sqrt(pi)*exp(-x^2)",)),
-    Op("gamma", "x", ("out*digamma(x)",), domain=("x > 0 or x not an integer",)),
-    Op("lgamma", "x", ("digamma(x)",), domain=("x > 0 or x not an integer",)),
-    Op("digamma", "x", ("polygamma(1, x)",), domain=("x > 0 or x not an integer",)),
+    Op("gamma", "x", ("out*digamma(x)",), domain=(_NO_POLE,)),
+    Op("lgamma", "x", ("digamma(x)",), domain=(_NO_POLE,)),
+    Op("digamma", "x", ("polygamma(1, x)",), domain=(_NO_POLE,)),
     Op(
         "polygamma", "n x", ("0", "polygamma(n + 1, x)"),
-        domain=("n integer from 0 to 1000", "x > 0 or x not an integer"),
+        domain=(_ORDER, _NO_POLE),
     ),
 ]  # fmt: skip

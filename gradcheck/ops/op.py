@@ -6,7 +6,7 @@ compiled and run, so a rule cannot say one thing and do another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Shape = tuple[int, ...]
@@ -15,6 +15,22 @@ Rules = tuple[str, ...]
 
 REQUIRED: Any = ...
 """Default of a parameter that has none."""
+
+
+class Worded(str):
+    """A condition that the language has no words for: text for people, and what decides it.
+
+    Attributes:
+        holds: (operands…) → whether it holds.
+    """
+
+    holds: Callable[..., bool]
+
+    def __new__(cls, text: str, holds: Callable[..., bool]) -> Worded:
+        """Return the text as a condition."""
+        found = super().__new__(cls, text)
+        found.holds = holds
+        return found
 
 
 class Op:
@@ -31,23 +47,34 @@ class Op:
         form: the definition, in terms of simpler ops; None for a primitive, which every
             number system implements. SymPy and the high-precision engines see only this.
         forward: how float64 computes it where `form` would overflow or cancel; None = `form`.
-        domain: conditions on the operands, each a comparison that must hold.
+        domain: conditions on the operands, each a comparison that must hold, or `Worded`.
         kink: expressions that are zero where the op has no derivative.
         params: static parameters (axis, …) and their defaults.
         defaults: operands that may be left out, and the constants that then stand for them.
         shape: the shape rule; None for an elementwise op.
         aliases: other names in the language.
-        moves: whether the rules only copy, move, add up or drop upstream gradients, so that they
-            also say which elements are reached at all.
-        internal: True for ops that only rules use.
+        moves: of `where` and of ops on whole arrays: whether the result is made of operands' elements,
+            whatever their values are, and the rules only copy, move, add up or drop upstream
+            gradients, so that they also say which elements are reached at all.
+        sums: of an op that moves: whether elements that meet in one place are added up.
+        fills: whether its result may hold zeros that are in no operand.
+        view: whether the result is the first operand itself, or may share its memory, as numpy has it.
+        measures: whether only the operands' shapes count.
+        choice: whether the first operand chooses one of the other two, which alone counts.
+        locally_constant: whether it is constant wherever it does not jump.
+        staircase: whether it jumps once in every unit, however large the operand is.
+        cheap: of an elementwise op: whether it is estimated to cost as much as an addition, in many digits.
+        linear: of an elementwise op: groups of operands in which it is linear, those outside standing still.
+        internal: True for ops that no text can call.
         habit: what the gate does to gradients, as teachers say it; "" if there is nothing to say.
         functions: other ops of the same spec that its formulas may call; empty for built-in ops.
         rule_shapes: for an op of a spec, functions that refuse rules of the wrong shape.
     """
 
     __slots__ = (
-        "aliases", "args", "defaults", "domain", "form", "forward", "functions", "habit", "internal",
-        "kink", "moves", "name", "params", "partials", "rule_shapes", "shape", "vjp",
+        "aliases", "args", "cheap", "choice", "defaults", "domain", "fills", "form", "forward",
+        "functions", "habit", "internal", "kink", "linear", "locally_constant", "measures", "moves",
+        "name", "params", "partials", "rule_shapes", "shape", "staircase", "sums", "view", "vjp",
     )  # fmt: skip
 
     def __init__(
@@ -56,7 +83,7 @@ class Op:
         args: str,
         partials: Rules = (),
         *,
-        vjp: Rules | Mapping[str, Rules] = (),
+        vjp: Rules | dict[str, Rules] = (),
         form: str | None = None,
         forward: str | None = None,
         domain: Rules = (),
@@ -66,6 +93,15 @@ class Op:
         shape: ShapeRule | None = None,
         aliases: str = "",
         moves: bool = False,
+        sums: bool = False,
+        fills: bool = False,
+        view: bool = False,
+        measures: bool = False,
+        choice: bool = False,
+        locally_constant: bool = False,
+        staircase: bool = False,
+        cheap: bool = False,
+        linear: Rules = (),
         internal: bool = False,
         habit: str = "",
     ) -> None:
@@ -82,6 +118,15 @@ class Op:
         self.shape = shape
         self.aliases = tuple(aliases.split())
         self.moves = moves
+        self.sums = sums
+        self.fills = fills
+        self.view = view
+        self.measures = measures
+        self.choice = choice
+        self.locally_constant = locally_constant
+        self.staircase = staircase
+        self.cheap = cheap
+        self.linear = tuple(tuple(group.split()) for group in linear)
         self.internal = internal
         self.habit = habit
         self.functions: dict[str, Op] = {}
@@ -92,15 +137,40 @@ class Op:
         """Whether the op acts on each element by itself, with numpy broadcasting."""
         return self.shape is None
 
-    def rules(self, ranks: tuple[int, ...] = ()) -> Rules:
-        """Return the vector–Jacobian product for each operand, as text.
+    @property
+    def comparison(self) -> bool:
+        """Whether the op says how two operands compare: 1 or 0, and no slope."""
+        return self.locally_constant and len(self.args) == 2
 
-        `ranks` are the operands' numbers of axes; they matter only for ops (matmul) whose
-        textbook rule differs between vectors and matrices.
-        """
+    @property
+    def copies(self) -> bool:
+        """Whether the op works on whole arrays, and makes its result of copies of their elements."""
+        return self.moves and not self.sums and not self.elementwise
+
+    @property
+    def piecewise(self) -> bool:
+        """Whether the op is made of pieces that bend, jump or are chosen."""
+        return self.choice or bool(self.kink)
+
+    @property
+    def by_rank(self) -> Mapping[str, Rules]:
+        """The rules of a product of matrices, which differ for vectors: "12" is a row times a matrix."""
+        return self.vjp if isinstance(self.vjp, dict) else {}
+
+    @property
+    def contracts(self) -> bool:
+        """Whether each element of the result adds up products along an axis of the operands."""
+        return bool(self.by_rank)
+
+    def ranks(self, operands: Sequence[Any]) -> tuple[int, ...]:
+        """Return how many axes the operands have, if the rules depend on it; else ()."""
+        return tuple([len(getattr(x, "shape", ())) for x in operands]) if isinstance(self.vjp, dict) else ()
+
+    def rules(self, ranks: tuple[int, ...] = ()) -> Rules:
+        """Return the vector–Jacobian product for each operand, as text; `ranks` as `self.ranks` has them."""
         if self.partials:
             return tuple(times_g(partial) for partial in self.partials)
-        if isinstance(self.vjp, Mapping):
+        if isinstance(self.vjp, dict):
             return self.vjp["".join("1" if rank == 1 else "2" for rank in ranks)]
         return self.vjp
 

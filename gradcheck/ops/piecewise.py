@@ -10,22 +10,25 @@ from __future__ import annotations
 from gradcheck.ops.op import Op
 
 OPS = [
-    Op("abs", "x", ("sign(x)",), kink=("x",)),
-    Op("sign", "x", ("0",), kink=("x",)),
-    Op("step", "x", ("0",), kink=("x",)),
-    Op("heaviside", "x", ("0",), kink=("x",)),
-    Op("floor", "x", ("0",), kink=("x - round(x)",)),
-    Op("ceil", "x", ("0",), kink=("x - round(x)",)),
-    Op("round", "x", ("0",), kink=("x - floor(x) - 0.5",)),
+    Op("abs", "x", ("sign(x)",), kink=("x",), cheap=True),
+    Op("sign", "x", ("0",), kink=("x",), locally_constant=True),
+    Op("step", "x", ("0",), kink=("x",), locally_constant=True, cheap=True),
+    Op("heaviside", "x", ("0",), kink=("x",), locally_constant=True),
+    *(
+        Op(name, "x", ("0",), kink=(edge,), locally_constant=True, staircase=True)
+        for name, edge in (("floor", "x - round(x)"), ("ceil", "x - round(x)"), ("round", "x - floor(x) - 0.5"))
+    ),
     Op(
         "max", "x y",
         ("where(x > y, 1, where(x == y, 0.5, 0))", "where(y > x, 1, where(x == y, 0.5, 0))"),
-        kink=("x - y",), aliases="maximum", habit="routes: the larger input gets it all, equal ones share it",
+        kink=("x - y",), cheap=True, aliases="maximum",
+        habit="routes: the larger input gets it all, equal ones share it",
     ),
     Op(
         "min", "x y",
         ("where(x < y, 1, where(x == y, 0.5, 0))", "where(y < x, 1, where(x == y, 0.5, 0))"),
-        kink=("x - y",), aliases="minimum", habit="routes: the smaller input gets it all, equal ones share it",
+        kink=("x - y",), cheap=True, aliases="minimum",
+        habit="routes: the smaller input gets it all, equal ones share it",
     ),
     Op(
         "clip", "x lo hi",
@@ -39,8 +42,8 @@ OPS = [
     # `select` passes nothing at all, not a zero, to the branch that was not taken: a zero
     # would meet the infinite slope of that branch and become NaN.
     Op(
-        "where", "c x y", vjp=("0", "select(c, g)", "select(c == 0, g)"), moves=True,
-        habit="routes: the chosen branch gets it all",
+        "where", "c x y", vjp=("0", "select(c, g)", "select(c == 0, g)"), moves=True, choice=True, cheap=True,
+        linear=("x y",), habit="routes: the chosen branch gets it all",
     ),
-    Op("select", "c g", internal=True),
+    Op("select", "c g", fills=True, linear=("g",), internal=True),
 ]  # fmt: skip

@@ -146,6 +146,14 @@ def transpose(x: Shape, *, axes: Axis = None) -> Shape:
     return tuple(x[k] for k in order)
 
 
+def untranspose(g: Shape, *, axes: Axis = None) -> Shape:
+    """Undo a permutation of the axes."""
+    if not isinstance(axes, tuple):
+        return transpose(g)
+    order = [k % len(axes) for k in axes]
+    return tuple(g[order.index(k)] for k in range(len(g)))
+
+
 def matrix_transpose(x: Shape) -> Shape:
     """Exchange the last two axes."""
     if len(x) < 2:

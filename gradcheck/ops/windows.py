@@ -21,28 +21,28 @@ Beyond the edge there are zeros, or with `edge="inside"` (max pooling, where not
 outside) the window's first element inside once more.
 """
 
-_ALL = "kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=edge"
+SAME = "kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=edge"
+"""The same in a formula."""
+
+WINDOWS = f"windows(x, {SAME})"
 
 OPS = [
     Op(
-        "windows", "x", vjp=(f"unwindow(g, x, {_ALL})",), params=REACH, shape=shapes.windows,
-        moves=True, internal=True, habit="copies: where windows overlap, what comes back is added up",
+        "windows", "x", vjp=(f"unwindow(g, x, {SAME})",), params=REACH, shape=shapes.windows,
+        moves=True, fills=True, internal=True, habit="copies: where windows overlap, what comes back is added up",
     ),
     Op(
-        "fold", "x", vjp=(f"windows(g, {_ALL})",), params={"size": REQUIRED, **REACH},
-        shape=shapes.fold, moves=True, internal=True,
+        "fold", "x", vjp=(f"windows(g, {SAME})",), params={"size": REQUIRED, **REACH},
+        shape=shapes.fold, moves=True, sums=True, fills=True, internal=True,
     ),
     Op(
         "select_index", "x", vjp=("unselect(g, x, axis=axis, index=index)",),
         params={"axis": REQUIRED, "index": REQUIRED}, shape=shapes.select_index, moves=True, internal=True,
     ),
     Op("lookup", "x i", vjp=("unlookup(g, x, i)", "0"), shape=shapes.lookup, moves=True, internal=True),
-    *(
-        Op(name, args, params=params, internal=True, shape=shapes.along)
-        for name, args, params in [
-            ("unwindow", "g x", REACH),
-            ("unselect", "g x", {"axis": REQUIRED, "index": REQUIRED}),
-            ("unlookup", "g x i", {}),
-        ]
+    Op("unwindow", "g x", params=REACH, shape=shapes.second, fills=True, internal=True),
+    Op(
+        "unselect", "g x", params={"axis": REQUIRED, "index": REQUIRED}, shape=shapes.second, fills=True, internal=True,
     ),
+    Op("unlookup", "g x i", shape=shapes.second, fills=True, internal=True),
 ]  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradcheck.checking.judge import DISAGREE, SEVERITY
-from gradcheck.checking.report import Check, Gradient, Report
+from gradcheck.checking.report import Check, Report
+from gradcheck.checking.tensor import Gradient
 from gradcheck.errors import visible
 from gradcheck.writing.formats import View
 from gradcheck.writing.text import DIGITS, TITLES, Line, Segment, aligned, fold, number, plural, width_of

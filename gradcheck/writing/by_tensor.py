@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradcheck.checking.judge import AGREE, DISAGREE, INCONCLUSIVE, NOT_EXERCISED, SEVERITY, exit_code
-from gradcheck.checking.report import Check, Fact, Report, Tensor
+from gradcheck.checking.report import Check, Fact, Report
+from gradcheck.checking.tensor import Tensor
 from gradcheck.errors import visible
 from gradcheck.ops.shapes import show
 from gradcheck.writing.formats import View

@@ -44,8 +44,8 @@ def op_lines(op: Op) -> list[str]:
         result.append(f"  defined for  {condition}")
     for kink in op.kink:
         result.append(f"  kink where   {kink} = 0")
-    if isinstance(op.vjp, dict):
-        for ranks, rules in op.vjp.items():
+    if op.by_rank:
+        for ranks, rules in op.by_rank.items():
             kinds = ", ".join(
                 f"{a} a {'vector' if r == '1' else 'matrix'}" for a, r in zip(op.args, ranks, strict=True)
             )

@@ -10,8 +10,9 @@ import math
 from typing import Any
 
 from gradcheck.networks.arguments import boolean, choice, inferred, integer, padding, per_axis
-from gradcheck.networks.layer import Arguments, Layer, Misfit, Operand, Parameter, Plan
+from gradcheck.networks.layer import Arguments, Layer, Misfit, Operand, Parameter, Plan, Shortcut
 from gradcheck.networks.table.linear import feature, uniform
+from gradcheck.ops import compounds
 from gradcheck.ops.shapes import Shape, show, windows
 
 Reach = dict[str, Any]
@@ -58,6 +59,30 @@ def _grouped(a: Arguments, channels: int) -> int:
     return groups
 
 
+def _layout(lead: Shape, groups: int, weight: Shape, places: Shape) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return how a convolution becomes a product of matrices: the shapes on the way there, and on the way back."""
+    out, depth, *kernel = weight
+    rank, free = len(kernel), len(lead) + 1
+    per_group, width, count = out // groups, depth * math.prod(kernel), math.prod(places)
+    order = (*range(free), *(free + 1 + k for k in range(rank)), free, *(free + 1 + rank + k for k in range(rank)))
+    grouped = (*lead, groups, depth, *places, *kernel)
+    there = {
+        "grouped": grouped,
+        "order": order,
+        "patches": (*lead, groups, count, width),
+        "filters": (groups, per_group, width),
+        "result": (*lead, out, *places),
+        "column": (out, *[1] * rank),
+    }
+    back = {
+        "permuted": tuple(grouped[k] for k in order),
+        "product": (*lead, groups, per_group, count),
+        "weights": (*lead, *weight),
+        "others": (*range(len(lead)), *(free + k for k in range(rank))),
+    }
+    return there, back
+
+
 def convolution(rank: int) -> Any:
     """Return the plan of a convolution over `rank` axes."""
 
@@ -68,31 +93,15 @@ def convolution(rank: int) -> Any:
         reach = {
             "kernel": kernel, "stride": a.stride, "padding": _padding(a, rank), "dilation": a.dilation, "edge": "zero",
         }  # fmt: skip
-        places = counted(x, reach)
-        lead = x.shape[: len(x.shape) - rank - 1]
-        per_group, width = a.out_channels // groups, channels // groups * math.prod(kernel)
-        free = len(lead) + 1
-        order = (*range(free), *(free + 1 + k for k in range(rank)), free, *(free + 1 + rank + k for k in range(rank)))
-        names = {
-            **reach,
-            "grouped": (*lead, groups, channels // groups, *places, *kernel),
-            "order": order,
-            "patches": (*lead, groups, math.prod(places), width),
-            "filters": (groups, per_group, width),
-            "result": (*lead, a.out_channels, *places),
-            "column": (a.out_channels, *[1] * rank),
-        }
-        init = uniform(1 / math.sqrt(width))
-        parameters = {"weight": Parameter((a.out_channels, channels // groups, *kernel), init)}
-        program = (
-            "cols = windows(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=edge)\n"
-            "rows = reshape(transpose(reshape(cols, shape=grouped), axes=order), shape=patches)\n"
-            "reshape(reshape(weight, shape=filters) @ rows.mT, shape=result)"
-        )
+        weight = (a.out_channels, channels // groups, *kernel)
+        there, back = _layout(x.shape[: len(x.shape) - rank - 1], groups, weight, counted(x, reach))
+        init = uniform(1 / math.sqrt(math.prod(weight[1:])))
+        parameters = {"weight": Parameter(weight, init)}
         if a.bias:
             parameters["bias"] = Parameter((a.out_channels,), init)
-            program += " + reshape(bias, shape=column)"
-        return Plan(program, names, parameters)
+        program = compounds.convolution("weight", "bias" if a.bias else None)
+        shortcut = Shortcut("conv" if a.bias else "conv_map", ("x", *parameters), back)
+        return Plan(program, {**reach, **there}, parameters, shortcut=shortcut)
 
     return plan
 

@@ -16,9 +16,10 @@ from gradcheck.networks.arguments import (
     per_axis,
     whole_numbers,
 )
-from gradcheck.networks.layer import Argument, Arguments, Constant, Layer, Misfit, Operand, Plan
+from gradcheck.networks.layer import Argument, Arguments, Constant, Layer, Misfit, Operand, Plan, Shortcut
 from gradcheck.networks.table.convolution import Reach, counted, spatial
 from gradcheck.ops.shapes import show
+from gradcheck.ops.windows import WINDOWS
 
 
 def _reach(a: Arguments, x: Operand, rank: int, edge: str) -> Reach:
@@ -46,10 +47,8 @@ def max_pool(rank: int) -> Any:
             raise Misfit("return_indices: the places of the maxima have no gradient", "return_indices")
         reach = _reach(a, x, rank, "inside")
         counted(x, reach)
-        program = (
-            "amax(windows(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=edge), axis=inner)"
-        )
-        return Plan(program, {**reach, "inner": tuple(range(-rank, 0))})
+        names = {**reach, "inner": tuple(range(-rank, 0))}
+        return Plan(f"amax({WINDOWS}, axis=inner)", names, shortcut=Shortcut("max_pool", ("x",)))
 
     return plan
 
@@ -71,10 +70,7 @@ def avg_pool(rank: int) -> Any:
         reach = _reach(a, x, rank, "zero")
         places = counted(x, reach)
         names: dict[str, Any] = {**reach, "inner": tuple(range(-rank, 0))}
-        program = (
-            "sum(windows(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=edge), axis=inner)"
-            "/size"
-        )
+        program = f"sum({WINDOWS}, axis=inner)/size"
         fixed = getattr(a, "divisor_override", None)
         per_axis_sizes = [
             _divisors(a, *numbers)
@@ -82,7 +78,10 @@ def avg_pool(rank: int) -> Any:
         ]
         sizes = {math.prod(row) for row in zip(*([max(s), min(s)] for s in per_axis_sizes), strict=True)}
         if fixed is not None or len(sizes) == 1:
-            return Plan(program, {**names, "size": fixed if fixed is not None else sizes.pop()})
+            divisor = fixed if fixed is not None else sizes.pop()
+            plan = Plan(program, {**names, "size": divisor})
+            mean = divisor == math.prod(a.kernel_size)
+            return plan._replace(shortcut=Shortcut("average_pool", ("x",))) if mean else plan
 
         def size(_: Mapping[str, Any]) -> Any:
             import numpy as np
@@ -130,8 +129,7 @@ def _zero_pad(a: Arguments, x: Operand) -> Plan:
         "edge": "zero",
     }  # fmt: skip
     counted(x, names)
-    program = "windows(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, edge=edge)[..., 0, 0]"
-    return Plan(program, names)
+    return Plan(f"{WINDOWS}[..., 0, 0]", names)
 
 
 def _nearest(n: int, count: int, factor: float | None) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcheck.checking.report import plain
+from gradcheck.checking.tensor import plain
 from gradcheck.deriving.forward_mode import ForwardMode
 from gradcheck.deriving.paths import Paths
 from gradcheck.deriving.records import FORMAT, Derivation, Flow, Formula, Leaf, Part, Proof, Step, shape_of

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gradcheck.checking.judge import AGREE, DISAGREE, KINK, SEVERITY
-from gradcheck.checking.report import Check, Gradient, Report, Tensor
+from gradcheck.checking.report import Check, Report
+from gradcheck.checking.tensor import Gradient, Tensor
 from gradcheck.deriving.records import Derivation
 from gradcheck.ops.shapes import show
 from gradcheck.writing.by_number import EVERY

@@ -6,23 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gradcheck.deriving.records import CONSTANT, Derivation, Flow, Leaf, Step
-from gradcheck.errors import ShapeError
+from gradcheck.errors import ShapeError, Source
 from gradcheck.graph.graph import INPUT, Graph
 from gradcheck.graph.shapes import infer
+from gradcheck.language.parser import parse
 from gradcheck.notation.python import ARRAYS, identifier, own_helpers
-from gradcheck.ops import OPS
+from gradcheck.ops import CHOICES, OPS, OWN
 from gradcheck.ops.shapes import Shape
 
 CALM = 1e150
 """Numbers below this (and above its inverse) can be squared without overflow; others go through numpy."""
-
-ALIASING = frozenset({
-    "identity", "mT", "transpose", "untranspose", "reshape", "reshape_like", "getitem", "head", "tail", "flip",
-})  # fmt: skip
-"""Ops whose result may share its memory with their operand."""
-
-REPEATING = frozenset({"matmul", "conv", "conv_map"})
-"""Ops, the elementwise ones aside, that may use an operand once for each member of a batch."""
 
 
 class Names(NamedTuple):
@@ -76,15 +69,28 @@ def ops_of(derivation: Derivation) -> set[str]:
 
 def shares(graph: Graph) -> bool:
     """Whether the result of a formula may be one of its operands, seen in another way."""
+    return _lender(graph) is not None
+
+
+def _lender(graph: Graph) -> int | None:
+    """Return the input whose memory the result of a formula may share, if there is one."""
     node = graph.output
-    while graph.ops[node] in ALIASING:
-        node = graph.left[node]
-    return graph.ops[node] == INPUT
+    while graph.left[node] >= 0:
+        row = OPS[graph.ops[node]]
+        place = 0 if row.view else None
+        if row.name in OWN and row.form is not None:
+            form = parse(Source(row.form, row.name), row.args, functions=row.functions)
+            lender = _lender(form)
+            place = next((row.args.index(name) for name, k in form.inputs.items() if k == lender), None)
+        if place is None:
+            return None
+        node = graph.operands(node)[place]
+    return node if graph.ops[node] == INPUT else None
 
 
 def masked(graph: Graph, flow: Flow) -> bool:
     """Whether zeros that a `where` of the graph sent back meet an infinite slope, and must stay zeros."""
-    if "where" not in graph.ops or flow.partial is None:
+    if CHOICES.isdisjoint(graph.ops) or flow.partial is None:
         return False
     import numpy as np
 
@@ -100,12 +106,9 @@ def rule_shape(graph: Graph, shapes: Mapping[int, Shape], step: Step, flow: Flow
         step: a step.
         flow: what goes back from it.
     """
-    name = graph.ops[step.node]
-    row, operands = OPS[name], graph.operands(step.node)
+    row, operands = OPS[graph.ops[step.node]], graph.operands(step.node)
     if row.elementwise:
         return shapes[step.node]
-    if name not in REPEATING and "#" not in name:
-        return shapes[operands[flow.slot]]
     known = {arg: shapes.get(k, ()) for arg, k in zip(row.args, operands, strict=True)}
     known |= {"out": shapes[step.node], "g": shapes[step.node]}
     rule = flow.rule.graph
