@@ -28,8 +28,8 @@ from gradcheck.networks.loading import load
 from gradcheck.writing.trace import html_arrays, html_live
 from gradcheck.writing.trace.check_table import check_table
 from gradcheck.writing.trace.html import html
-from gradcheck.writing.trace.html_math import Typesetter
-from gradcheck.writing.trace.html_sheet import timeline
+from gradcheck.writing.trace.html_formulas import Typesetter
+from gradcheck.writing.trace.html_page import page_of
 from gradcheck.writing.trace.spelling import number
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -201,7 +201,7 @@ def test_no_sliders_where_the_page_cannot_compute(example: tuple[str, Any]) -> N
 
 
 def test_a_gradient_is_revealed_with_its_last_contribution() -> None:
-    found = timeline(trace(*STAGED).derivation)
+    found = page_of(trace(*STAGED)).time
     assert [moment.text for moment in found.moments][:2] == ["The inputs are given.", "Forward, 1 of 7: q = σ(y)"]
     assert found.values == {"x": 0, "y": 0, "2": 0, "q": 1, "r": 2, "s": 3, "t": 4, "u": 5, "v": 6, "f": 7}
     assert found.flows == {7: 9, 6: 10, 5: 11, 4: 12, 3: 13, 2: 14, 1: 15}

@@ -20,10 +20,11 @@ from gradcheck.errors import Source, display_width, visible
 from gradcheck.graph.evaluation import evaluate
 from gradcheck.language.parser import parse
 from gradcheck.networks.network import Network
+from gradcheck.notation.numbers import inline, number, rounded
 from gradcheck.writing.text import Line
 from gradcheck.writing.trace.matrices import matrix
 from gradcheck.writing.trace.picture import circuit_of
-from gradcheck.writing.trace.spelling import Speller, inline, number, rounded, without_repetition
+from gradcheck.writing.trace.spelling import Speller, without_repetition
 from gradcheck.writing.trace.text import lines
 
 SPECS = pathlib.Path(__file__).parent.parent / "specs"

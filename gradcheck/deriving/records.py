@@ -160,6 +160,11 @@ class Step(NamedTuple):
     replaces: str = ""
     proof: Proof | None = None
 
+    @property
+    def kind(self) -> str:
+        """Its gate, as people say it."""
+        return self.gate.replace("_", " ")
+
 
 class Block(NamedTuple):
     """A layer of a network.
@@ -217,10 +222,6 @@ class Derivation(NamedTuple):
             if len(one.parts) > 1 and steps:
                 found.setdefault(min(steps), []).append(name)
         return found
-
-    def layer(self, step: Step) -> Block | None:
-        """Return the layer that a step belongs to."""
-        return next((one for one in self.blocks if one.name == step.block), None)
 
 
 def stage_names(derivation: Derivation) -> dict[int, str]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gradcheck.notation.numbers import DIGITS
+
 if TYPE_CHECKING:
     from gradcheck.checking.report import Report
     from gradcheck.deriving.forward_mode import ForwardMode
     from gradcheck.deriving.paths import Paths
     from gradcheck.deriving.records import Derivation
     from gradcheck.errors import GradcheckError
-
-DIGITS = 6
-"""Significant digits of a number, unless more are asked for."""
 
 
 class Asked(NamedTuple):

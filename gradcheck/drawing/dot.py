@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from gradcheck.drawing.circuit import CONSTANT, GATE, INPUT, SHORTCUT, Circuit, forks
 from gradcheck.drawing.layout import outgoing
-from gradcheck.drawing.pixels import spelled
-from gradcheck.drawing.svg import escaped
+from gradcheck.notation.markup import escaped, spelled
 
 LOOKS = {
     INPUT: 'shape=box, style="rounded,filled", fillcolor="#ddf4ff", color="#0969da"',

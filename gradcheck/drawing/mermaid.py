@@ -7,7 +7,7 @@ import re
 from gradcheck.drawing.circuit import CONSTANT, GATE, INPUT, SHORTCUT, Box, Circuit, forks
 from gradcheck.drawing.dot import wire_text
 from gradcheck.drawing.layout import outgoing
-from gradcheck.drawing.pixels import spelled
+from gradcheck.notation.markup import spelled
 
 SHAPES = {INPUT: ("([", "])"), CONSTANT: ("(", ")"), GATE: ("((", "))"), SHORTCUT: ("[[", "]]")}
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from gradcheck.drawing.circuit import Circuit
 from gradcheck.drawing.layout import arrange, edges, incoming, outgoing
 from gradcheck.drawing.sweeps import Size
-from gradcheck.errors import display_width, visible
+from gradcheck.errors import display_width
+from gradcheck.notation.markup import spelled
 
 LABEL, NUMBER = 15, 13
 """Sizes of type in pixels: what stands in boxes; numbers, and names before them."""
@@ -32,11 +33,6 @@ SLACK = 3
 
 HEADING = 30
 """Pixels of the strip with the names of layers."""
-
-
-def spelled(text: str) -> str:
-    """Return text in which what cannot be seen, or is no character of XML, is spelled out as an escape."""
-    return visible(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
 def sans(text: str, size: int) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from gradcheck.drawing.circuit import CONSTANT, GATE, INPUT, SHORTCUT, Circuit
-from gradcheck.drawing.pixels import MARGIN, PAD, Picture, spelled
+from gradcheck.drawing.pixels import MARGIN, PAD, Picture
+from gradcheck.notation.markup import escaped
 
 RISE, DROP = 6, 16
 """Pixels from a wire up to the foot of its value, and down to that of its gradient."""
@@ -45,8 +46,6 @@ STYLE = """\
 }"""
 """All of it under `.circuit`, so that a page around the picture stays as it is."""
 
-ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
-
 
 def svg(circuit: Circuit, title: str, description: str) -> str:
     """Return a circuit as an SVG file.
@@ -84,11 +83,6 @@ def svg_fragment(circuit: Circuit, title: str, description: str) -> str:
         "</svg>\n",
     ]
     return "\n".join(parts)
-
-
-def escaped(text: str) -> str:
-    """Return text for XML."""
-    return spelled(text).translate(ESCAPES)
 
 
 def _layers(picture: Picture) -> list[str]:

@@ -20,9 +20,9 @@ from gradcheck.notation.printer import (  # fmt: skip
     Piece,
     bracketed,
     given,
-    inverted,
     same,
     signed,
+    undone,
 )
 from gradcheck.ops.compounds import FOLLOWING
 
@@ -88,10 +88,6 @@ def _transpose(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(_call("transpose", [operands[0].text], params))
 
 
-def _untranspose(operands: Sequence[Piece], params: Params) -> Piece:
-    return _transpose(operands, inverted(params))
-
-
 def _call(op: str, operands: Sequence[str], params: Params) -> str:
     return called(SPELLINGS.get(op, op.partition("#")[0]), op, operands, params)
 
@@ -129,7 +125,7 @@ def _constant(text: str) -> Piece:
 
 BOARD = Notation(
     FORMS,
-    {"pow": _power, "getitem": _getitem, "transpose": _transpose, "untranspose": _untranspose, "identity": same},
+    {"pow": _power, "getitem": _getitem, "transpose": _transpose, "untranspose": undone(_transpose), "identity": same},
     _call,
     "({})".format,
     _constant,

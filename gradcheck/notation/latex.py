@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from gradcheck.graph.graph import Params
 from gradcheck.notation.board import index, unsaid
-from gradcheck.notation.latex_names import symbol, word
+from gradcheck.notation.latex_names import on_web, symbol, word
 from gradcheck.notation.printer import (  # fmt: skip
     ATOM,
     JUXTAPOSED,
@@ -26,12 +26,12 @@ from gradcheck.notation.printer import (  # fmt: skip
     Piece,
     bracketed,
     given,
-    inverted,
     same,
     signed,
+    undone,
 )
 
-__all__ = ["LATEX", "number", "symbol"]
+__all__ = ["LATEX", "WEB", "number", "symbol"]
 
 _NUMBER = re.compile(r"([-−]?)([0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([-+]?[0-9]+))?")
 _BEGIN, _END = r"\begin{cases} ", r" \end{cases}"
@@ -147,8 +147,9 @@ def _transpose(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(_call("transpose", [operands[0].text], params))
 
 
-def _untranspose(operands: Sequence[Piece], params: Params) -> Piece:
-    return _transpose(operands, inverted(params))
+def _web_transpose(operands: Sequence[Piece], params: Params) -> Piece:
+    named = dict(params).get("axes") is not None
+    return Piece(_web_call("transpose", [operands[0].text], params)) if named else _transpose(operands, params)
 
 
 def _subscript(op: str, params: Params) -> str:
@@ -171,6 +172,12 @@ def _setting(name: str, value: object) -> str:
 
 def _call(op: str, operands: Sequence[str], params: Params) -> str:
     name = COMMANDS.get(op) or rf"\operatorname{{{word(op.partition('#')[0])}}}"
+    return f"{name}{_subscript(op, params)}{_round(', '.join(operands))}"
+
+
+def _web_call(op: str, operands: Sequence[str], params: Params) -> str:
+    name = rf"\mathrm{{{word(op.partition('#')[0], on_web)}}}"
+    name = COMMANDS[op].replace(r"\operatorname", r"\mathrm") if op in COMMANDS else name
     return f"{name}{_subscript(op, params)}{_round(', '.join(operands))}"
 
 
@@ -198,7 +205,7 @@ FORMS = {
 MAKERS: dict[str, Maker] = {
     "mul": _product, "div": _frac, "inv": _inverse, "pow": _power, "square": _square, "exp": _exp, "identity": same,
     "lgamma": _log_gamma, "polygamma": _polygamma, "norm": _norm, "where": _where, "select": _select,
-    "getitem": _getitem, "transpose": _transpose, "untranspose": _untranspose, "mT": _transpose,
+    "getitem": _getitem, "transpose": _transpose, "untranspose": undone(_transpose), "mT": _transpose,
     **{
         op: _comparison(sign)
         for op, sign in {"lt": "<", "le": r"\leq", "gt": ">", "ge": r"\geq", "eq": "=", "ne": r"\neq"}.items()
@@ -206,3 +213,8 @@ MAKERS: dict[str, Maker] = {
 }  # fmt: skip
 
 LATEX = Notation(FORMS, MAKERS, _call, _round, _constant)
+
+WEB = LATEX._replace(
+    makers={**MAKERS, "transpose": _web_transpose, "untranspose": undone(_web_transpose)}, call=_web_call
+)
+"""What GitHub takes of it: it forbids \\operatorname, and has all letters."""

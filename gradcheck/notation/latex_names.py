@@ -1,12 +1,13 @@
 r"""Any name as LaTeX in math mode: x_1 as x_{1}, β as \beta, fc1.weight as \mathit{fc1.weight}.
 
-What pdflatex with amsmath cannot show is replaced by its number in Unicode.
+What pdflatex with amsmath cannot show is replaced by its number in Unicode; browsers show it as it is.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 _GREEK = (
     "α alpha β beta γ gamma δ delta ε varepsilon ϵ epsilon ζ zeta η eta θ theta ϑ vartheta ι iota κ kappa λ lambda "
@@ -36,33 +37,12 @@ _ACCENTS = {
 _NUMBERED = re.compile(r"([^\W\d_]+)_?([0-9]+)")
 
 
-def symbol(name: str) -> str:
-    """Return a user's name as LaTeX for math mode; any text at all compiles.
-
-    A number at the end of a name is a subscript, and so is what follows the underscore after a
-    single letter.
-    """
-    numbered = _NUMBERED.fullmatch(name)
-    if numbered:
-        return f"{_plain(numbered[1])}_{{{numbered[2]}}}"
-    letter, *subscripts = name.split("_")
-    if len(letter) == 1 and letter.isalpha() and subscripts and all(subscripts):
-        return f"{_plain(letter)}_{{{','.join(map(_plain, subscripts))}}}"
-    return _plain(name)
+Letters = Callable[[str], str]
+"""Character → what shows it in math mode."""
 
 
-def word(text: str) -> str:
-    """Return a text in math mode, each character escaped; for a group with a font of its own."""
-    return "".join(map(_character, text)).strip() or r"\ "
-
-
-def _plain(text: str) -> str:
-    if text.isascii() and text.isdigit():
-        return text
-    return word(text) if len(text) == 1 else rf"\mathit{{{word(text)}}}"
-
-
-def _character(c: str) -> str:
+def on_paper(c: str) -> str:
+    """Return a character as pdflatex can show it."""
     known = CHARACTERS.get(c)
     if known is not None:
         return known
@@ -72,3 +52,36 @@ def _character(c: str) -> str:
     if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() and parts[1] in _ACCENTS:
         return rf"\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
     return rf"\text{{U+{ord(c):04X}}}"
+
+
+def on_web(c: str) -> str:
+    """Return a character as a browser can show it: foreign letters as they are."""
+    text = on_paper(c)
+    return rf"\text{{{c}}}" if text.startswith(r"\text{") and not c.isascii() else text
+
+
+def symbol(name: str, letters: Letters = on_paper) -> str:
+    """Return a user's name as LaTeX for math mode; any text at all compiles.
+
+    A number at the end of a name is a subscript, and so is what follows the underscore after a
+    single letter.
+    """
+    numbered = _NUMBERED.fullmatch(name)
+    if numbered:
+        return f"{_plain(numbered[1], letters)}_{{{numbered[2]}}}"
+    letter, *subscripts = name.split("_")
+    if len(letter) == 1 and letter.isalpha() and subscripts and all(subscripts):
+        below = ",".join(_plain(part, letters) for part in subscripts)
+        return f"{_plain(letter, letters)}_{{{below}}}"
+    return _plain(name, letters)
+
+
+def word(text: str, letters: Letters = on_paper) -> str:
+    """Return a text in math mode, each character escaped; for a group with a font of its own."""
+    return "".join(map(letters, text)).strip() or r"\ "
+
+
+def _plain(text: str, letters: Letters) -> str:
+    if text.isascii() and text.isdigit():
+        return text
+    return word(text, letters) if len(text) == 1 else rf"\mathit{{{word(text, letters)}}}"

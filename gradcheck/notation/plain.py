@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gradcheck.graph.graph import Params
 from gradcheck.notation.board import ASCII, BOARD, FORMS, called, index
-from gradcheck.notation.printer import ATOM, POWER, Form, Notation, Piece, bracketed, inverted, signed
+from gradcheck.notation.printer import ATOM, POWER, Form, Notation, Piece, bracketed, signed, undone
 
 MATRIX_TRANSPOSE = Form("{0}.mT", ATOM, (ATOM,))
 
@@ -25,10 +25,6 @@ def _getitem(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(f"{bracketed(PLAIN, operands[0], ATOM)}[{inner}]")
 
 
-def _untranspose(operands: Sequence[Piece], params: Params) -> Piece:
-    return _transpose(operands, inverted(params))
-
-
 def _transpose(operands: Sequence[Piece], params: Params) -> Piece:
     if dict(params).get("axes") is None:
         return Piece(bracketed(PLAIN, operands[0], ATOM) + ".T")
@@ -41,7 +37,7 @@ PLAIN = Notation(
         **BOARD.makers,
         "pow": _power,
         "transpose": _transpose,
-        "untranspose": _untranspose,
+        "untranspose": undone(_transpose),
         "getitem": _getitem,
     },
     _call,

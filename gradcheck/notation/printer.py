@@ -142,10 +142,14 @@ def same(operands: Sequence[Piece], params: Params) -> Piece:
     return operands[0]
 
 
-def inverted(params: Params) -> Params:
-    """Return the parameters of the transpose that undoes a transpose."""
-    axes = dict(params).get("axes")
-    if axes is None:
-        return params
-    order = [axis % len(axes) for axis in axes]
-    return (("axes", tuple(order.index(k) for k in range(len(order)))),)
+def undone(transpose: Maker) -> Maker:
+    """Return what writes the transpose that undoes a transpose."""
+
+    def make(operands: Sequence[Piece], params: Params) -> Piece:
+        axes = dict(params).get("axes")
+        if axes is None:
+            return transpose(operands, params)
+        order = [axis % len(axes) for axis in axes]
+        return transpose(operands, (("axes", tuple(order.index(k) for k in range(len(order)))),))
+
+    return make

@@ -18,8 +18,8 @@ from gradcheck.notation.printer import (  # fmt: skip
     Notation,
     Piece,
     given,
-    inverted,
     same,
+    undone,
 )
 from gradcheck.notation.python_numbers import (  # fmt: skip
     PLAIN,
@@ -95,10 +95,6 @@ def _transpose(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(f"np.transpose({operands[0].text}, {axes})")
 
 
-def _untranspose(operands: Sequence[Piece], params: Params) -> Piece:
-    return _transpose(operands, inverted(params))
-
-
 def _broadcast_like(operands: Sequence[Piece], params: Params) -> Piece:
     g, x = operands
     axis, keepdims = dict(params).get("axis"), dict(params).get("keepdims", False)
@@ -167,7 +163,7 @@ def _mean_cross_entropy(operands: Sequence[Piece], params: Params) -> Piece:
 
 MAKERS: dict[str, Maker] = {
     "mul": product, "pow": power, "square": square, "identity": same, "where": _where, "select": _select,
-    "transpose": _transpose, "untranspose": _untranspose, "broadcast_like": _broadcast_like, "count": _count,
+    "transpose": _transpose, "untranspose": undone(_transpose), "broadcast_like": _broadcast_like, "count": _count,
     "norm": _norm, "reshape": _reshape, "concat": _concat, "getitem": _getitem, "put": _put,
     "select_index": _select_index,
     **dict.fromkeys(("cross_entropy", "weighted_cross_entropy"), _cross_entropy),

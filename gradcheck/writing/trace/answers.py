@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 from functools import reduce
+from typing import NamedTuple
 
-from gradcheck.deriving.forward_mode import Operations, Pass
-from gradcheck.deriving.paths import Group, Path
+from gradcheck.deriving.forward_mode import ForwardMode, Operations, Pass
+from gradcheck.deriving.paths import Group, Path, Paths
 from gradcheck.deriving.records import Step, shape_of, stage_names
-from gradcheck.deriving.trace import Trace
+from gradcheck.deriving.sheet import Tangents, Why
 from gradcheck.errors import visible
 from gradcheck.graph.graph import element_name
+from gradcheck.notation.numbers import number
 from gradcheck.notation.printer import POWER, Piece, applied, signed
 from gradcheck.writing.text import Line, fold, plural
 from gradcheck.writing.trace.matrices import matrix
-from gradcheck.writing.trace.spelling import Speller, number
+from gradcheck.writing.trace.spelling import Speller
 
 INDENT = 6
 
 
-def paths(trace: Trace, speller: Speller, width: int) -> list[Line]:
+class Answer(NamedTuple):
+    """What was asked, and what comes of it; the lines are folded, the title is not."""
+
+    title: Line
+    lines: list[Line]
+
+    @property
+    def plain(self) -> list[str]:
+        """Title and lines without styles."""
+        return ["".join(text for text, _ in line) for line in (self.title, *self.lines)]
+
+
+def answer(block: Why | Tangents, speller: Speller, width: int) -> Answer:
+    """Return what was asked for beside a derivation, with lines up to a width."""
+    return paths(block.found, speller, width) if isinstance(block, Why) else passes(block.found, speller, width)
+
+
+def paths(found: Paths, speller: Speller, width: int) -> Answer:
     """Return the gradient as a sum over paths."""
-    found = trace.paths
-    assert found is not None
-    name = speller.gradient_name(found.name)
-    d = trace.derivation
-    title = f", the sum over {plural(found.count, 'path')} from {visible(found.name)} to {visible(d.output)}"
-    result: list[Line] = fold([(f"Why {name}", "head"), (title, "")], width, 4)
+    d, name = speller.derivation, speller.gradient_name(found.name)
+    many = f", the sum over {plural(found.count, 'path')} from {visible(found.name)} to {visible(d.output)}"
+    result: list[Line] = []
     if not found.count:
         result.append([("  nothing flows back to it", "")])
     parts: list[Path | Group] = [*found.paths] or [*found.groups]
@@ -48,7 +64,7 @@ def paths(trace: Trace, speller: Speller, width: int) -> list[Line]:
         sums = [signed(number(float(part.value), speller.digits)) for part in parts] if not d.arrays else []
         line = [(f"  {name} = {_chained('add', sums, speller)}" if sums else f"  {name}, added up", "")]
         result += _valued(line, found.total, speller, width)
-    return result
+    return Answer([(f"Why {name}", "head"), (many, "")], result)
 
 
 def _product(path: Path, speller: Speller) -> str:
@@ -66,20 +82,18 @@ def _valued(line: Line, value: object, speller: Speller, width: int) -> list[Lin
     return [*fold(line, width, INDENT), *([(" " * (INDENT + 4), ""), (row, "backward")] for row in rows)]
 
 
-def passes(trace: Trace, speller: Speller, width: int) -> list[Line]:
+def passes(found: ForwardMode, speller: Speller, width: int) -> Answer:
     """Return the same gradients by forward mode, and what both modes cost."""
-    found = trace.passes
-    assert found is not None
-    result: list[Line] = [[("Forward mode", "head"), (", a pass for each input number", "")]]
+    result: list[Line] = []
     if found.refused:
         result += fold([(f"  not carried out: {found.refused}", "")], width, 2)
     for k, one in enumerate(found.passes, 1):
-        result += _pass(trace, one, k, speller, width)
-    forward, reverse = found.forward_operations, found.reverse_operations
-    result += fold([(f"  Forward mode: {cost(forward)}.", "")], width, 4)
-    result += fold([(f"  Reverse mode: {cost(reverse)}.", "")], width, 4)
-    why = "every input number costs forward mode a pass; reverse mode goes back once for all of them"
-    return [*result, *fold([(f"  {why[0].upper()}{why[1:]}.", "dim")], width, 4)]
+        result += _pass(one, k, speller, width)
+    for mode, operations in (("Forward", found.forward_operations), ("Reverse", found.reverse_operations)):
+        result += fold([(f"  {mode} mode: {cost(operations)}.", "")], width, 4)
+    why = "  Every input number costs forward mode a pass; reverse mode goes back once for all of them."
+    result += fold([(why, "dim")], width, 4)
+    return Answer([("Forward mode", "head"), (", a pass for each input number", "")], result)
 
 
 def cost(one: Operations) -> str:
@@ -91,8 +105,8 @@ def cost(one: Operations) -> str:
     return text
 
 
-def _pass(trace: Trace, one: Pass, k: int, speller: Speller, width: int) -> list[Line]:
-    d = trace.derivation
+def _pass(one: Pass, k: int, speller: Speller, width: int) -> list[Line]:
+    d = speller.derivation
     along = visible(element_name(one.input, one.index))
     result = fold([(f"  pass {k}", "dim"), (f", along {along}: d{along}/d{along} = 1", "")], width, INDENT)
     if not d.arrays:

@@ -5,43 +5,31 @@ Colours and frames are only marked, because a paper and a web page set them in d
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from gradcheck.deriving.records import (
-    HIDDEN,
-    INPUT,
-    PARAMETER,
-    Derivation,
-    Flow,
-    Formula,
-    Leaf,
-    Part,
-    Step,
-    Symbol,
-    shape_of,
-)
+from gradcheck.deriving.records import HIDDEN, INPUT, PARAMETER, Derivation, Formula, Leaf, Part, Step, Symbol, shape_of
+from gradcheck.deriving.sheet import Back, Share, Tangents, Why
+from gradcheck.deriving.trace import Trace
 from gradcheck.errors import visible
-from gradcheck.graph.graph import Graph
+from gradcheck.graph.graph import Graph, Params
+from gradcheck.notation import numbers
 from gradcheck.notation.definitions import statements
-from gradcheck.notation.latex import LATEX, number, symbol
-from gradcheck.notation.latex_names import word
-from gradcheck.notation.printer import ATOM, POWER, Piece, write
-from gradcheck.writing.trace import spelling
-from gradcheck.writing.trace.matrices import matrix, summary
+from gradcheck.notation.latex import LATEX, WEB, number, symbol
+from gradcheck.notation.latex_names import on_paper, on_web, word
+from gradcheck.notation.printer import POWER, Maker, Notation, Piece, write
+from gradcheck.writing.trace.answers import answer
+from gradcheck.writing.trace.check_table import proofs
+from gradcheck.writing.trace.matrices import cells, summary
 from gradcheck.writing.trace.spelling import Speller, without_repetition
 from gradcheck.writing.trace.tex_width import ANSWER, END, GRADIENT, MARKS, VALUE, width
-
-_NUMBER = re.compile(r"-?\d[\d.]*(?:e[-+]\d+)?")
 
 MOST_CHARACTERS = 112
 """Characters of a row of a matrix that is shown whole: on paper in small type, on a page of GitHub by scrolling."""
 
 WIDEST = 22.0
 """Width in em up to which a name stands in formulas itself; a wider one has a short name for it."""
-
-_SHAPED = re.compile("\ue004([^\ue004-\ue006]*)\ue005([^\ue004-\ue006]*)\ue006(\\^\\{\\\\top\\})?")
-"""A name with its shape, and perhaps transposed, while a formula is written."""
 
 
 class Equation(NamedTuple):
@@ -64,11 +52,12 @@ class Equations(Speller):
     Attributes:
         names: leaf or step → its name in LaTeX, no two of them alike.
         short: short name in LaTeX → the name that is too long for formulas.
+        letters: how letters beyond ASCII are shown.
     """
 
-    def __init__(self, derivation: Derivation, digits: int) -> None:
-        super().__init__(derivation, digits, LATEX)
-        self.fixed = {leaf.name for leaf in derivation.leaves if leaf.node in derivation.graph.constants}
+    def __init__(self, derivation: Derivation, digits: int, web: bool = False) -> None:
+        super().__init__(derivation, digits, WEB if web else LATEX)
+        self.letters = on_web if web else on_paper
         self.inputs = {leaf.name for leaf in derivation.leaves if leaf.kind in (INPUT, PARAMETER)}
         self.names: dict[str, str] = {}
         self.short: dict[str, str] = {}
@@ -77,10 +66,10 @@ class Equations(Speller):
             self.names[name] = self._named(visible(name))
 
     def _named(self, name: str) -> str:
-        text = symbol(name)
+        text = symbol(name, self.letters)
         # x1 and x_1 look alike as a letter with a subscript; and fc1 should look like fc1.weight.
         if name in self.layers or text in self.names.values():
-            text = rf"\mathit{{{word(name)}}}"
+            text = rf"\mathit{{{word(name, self.letters)}}}"
         if width(text) <= WIDEST and text not in self.names.values():
             return text
         text = rf"\mathcal{{N}}_{{{len(self.short) + 1}}}"
@@ -89,7 +78,8 @@ class Equations(Speller):
 
     def name(self, name: str) -> str:
         """Return a quantity's name; a constant is its number."""
-        return LATEX.constant(name).text if name in self.fixed else self.names.get(name) or symbol(visible(name))
+        known = self.names.get(name) or symbol(visible(name), self.letters)
+        return self.notation.constant(name).text if self.fixed(name) else known
 
     def gradient_name(self, name: str) -> str:
         """Return what the gradient of the output with respect to `name` is called."""
@@ -99,23 +89,17 @@ class Equations(Speller):
             return f"d{mark}_{{{self.name(name)}}}"
         return rf"\frac{{\partial {self.name(self.derivation.output)}}}{{\partial {self.name(name)}}}"
 
-    def symbol(self, symbol: Symbol) -> Piece:
-        """Return a symbol of a formula."""
-        if symbol.of_gradient:
-            return Piece(self.gradient_name(symbol.name), ATOM if self.derivation.arrays else POWER)
-        return LATEX.constant(symbol.name) if symbol.name in self.fixed else Piece(self.name(symbol.name))
-
     def figure(self, value: Any, of_gradient: bool | None = None, digits: int | None = None) -> Piece:
         """Return a number, marked as a value or a gradient."""
-        piece = number(spelling.number(float(value), digits or self.digits))
+        piece = number(numbers.number(float(value), digits or self.digits))
         if of_gradient is None:
             return piece
         return piece._replace(text=f"{GRADIENT if of_gradient else VALUE}{piece.text}{END}")
 
     def numeral(self, symbol: Symbol, digits: int | None = None) -> Piece:
         """Return the number that a symbol stands for; a constant keeps its own form and is not marked."""
-        fixed = symbol.name in self.fixed and not symbol.of_gradient
-        return LATEX.constant(symbol.name) if fixed else super().numeral(symbol, digits)
+        fixed = self.fixed(symbol.name) and not symbol.of_gradient
+        return self.notation.constant(symbol.name) if fixed else super().numeral(symbol, digits)
 
     def bare(self, text: str) -> str:
         """Return a text without marks."""
@@ -125,16 +109,25 @@ class Equations(Speller):
         """Return a formula in names; each factor of a product of matrices has its shape below it."""
         if not self.in_shapes(formula):
             return super().formula(formula)
-        names = {}
+        names, turned = {}, {}
         for name, one in formula.symbols.items():
             text, shape = self.symbol(one).text, shape_of(self.value(one))
-            names[name] = Piece(f"\ue004{shape_text(shape)}\ue005{text}\ue006" if shape else text)
-        return _SHAPED.sub(_set, write(formula.graph, LATEX, names).text)
+            names[name] = Piece(_below(shape, text) if shape else text)
+            # A transposed one has the shape that it then has, so that shapes meet.
+            turned[names[name].text] = _below(shape[::-1], rf"{text}^{{\top}}") if shape else ""
+
+        def transposed(usual: Maker, operands: Sequence[Piece], params: Params) -> Piece:
+            text = turned.get(operands[0].text, "") if dict(params).get("axes") is None else ""
+            return Piece(text, POWER) if text else usual(operands, params)
+
+        makers = {op: partial(transposed, self.notation.makers[op]) for op in ("mT", "transpose")}
+        notation = self.notation._replace(makers={**self.notation.makers, **makers})
+        return write(formula.graph, notation, names).text
 
     def shaped(self, text: str, value: Any) -> str:
         """Return a name with the shape of its array below it."""
         shape = shape_of(value)
-        return _below(shape_text(shape), text) if shape else text
+        return _below(shape, text) if shape else text
 
     def array(self, value: Any, of_gradient: bool) -> str:
         """Return a number, a small array as a matrix, or what there is to say of a large one."""
@@ -143,15 +136,15 @@ class Equations(Speller):
             return r"\text{undefined}"
         if not shape_of(value):
             return self.figure(value, of_gradient).text
-        lines = matrix(value, self.digits, MOST_CHARACTERS)
-        said = summary(value, self.digits)
-        if lines == [said]:
-            text = _NUMBER.sub(lambda found: f"}}{{{number(found[0]).text}}}\\text{{", said)
-            return f"{mark}\\text{{{text}}}{END}"
-        # The rows are read off the text, so that both show the same arrays whole.
-        cells = [line.translate(_PLAIN).split() for line in lines]
-        rows = r" \\ ".join(" & ".join(number(cell).text for cell in row) for row in cells)
-        return rf"{mark}\begin{{pmatrix}} {rows} \end{{pmatrix}}{END}"
+        rows = cells(value, self.digits, MOST_CHARACTERS)
+        if not rows:
+            said = [
+                word + (f"}}{{{number(text).text}}}\\text{{" if text else "")
+                for word, text in summary(value, self.digits)
+            ]
+            return f"{mark}\\text{{{''.join(said)}}}{END}"
+        inside = r" \\ ".join(" & ".join(number(cell).text for cell in row) for row in rows)
+        return rf"{mark}\begin{{pmatrix}} {inside} \end{{pmatrix}}{END}"
 
     def forward(self, step: Step) -> Equation:
         """Return symbol = formula = numbers = value."""
@@ -166,30 +159,27 @@ class Equations(Speller):
         kind = "" if leaf.kind == "input" else leaf.kind
         return Equation(self.shaped(self.name(leaf.name), leaf.value), (self.array(leaf.value, False),), kind)
 
-    def back(self, step: Step, flow: Flow) -> Equation:
+    def backward(self, back: Back) -> list[Equation]:
+        """Return what goes back from a stage, and the sums that are then complete."""
+        return [*(self.back(back.step, share) for share in back.shares), *map(self.sum, back.sums)]
+
+    def back(self, step: Step, share: Share) -> Equation:
         """Return what goes back to one operand: upstream gradient times local derivative."""
-        one = self.quantities[flow.operand]
-        left = self.gradient_name(flow.operand)
-        left = self.shaped(left, flow.value) if len(one.parts) < 2 else self.share(left, step.number)
+        flow, name = share.flow, self.gradient_name(share.flow.operand)
+        left = self.share(name, step.number) if share.several else self.shaped(name, flow.value)
         if self.derivation.arrays:
             stages = [self.formula(flow.rule), self.array(flow.value, True)]
         else:
             stages = self.chain(flow, float(step.gradient))
-        if len(one.parts) < 2:
-            stages = self.answered(one, stages)
-        note = ""
-        if flow.summed:
-            note = f"summed over axis {' and '.join(map(str, flow.summed))}: {visible(flow.operand)} was broadcast"
-        return Equation(left, tuple(stages), note)
+        return Equation(left, tuple(stages if share.several else self.answered(share.target, stages)), share.note)
 
     def share(self, left: str, step: int) -> str:
         """Return what a stage contributes to a gradient, as a name."""
         return rf"\left. {left} \right|_{{{_stage(step)}}}"
 
-    def fork(self, name: str) -> Equation:
+    def sum(self, one: Leaf | Step) -> Equation:
         """Return a gradient as the sum of what its uses contribute, each with its stage."""
-        one = self.quantities[name]
-        left = self.gradient_name(name)
+        left = self.gradient_name(one.name)
         if shape_of(one.gradient):
             total = " + ".join(self.share(left, part.step) for part in one.parts)
         else:
@@ -218,28 +208,31 @@ class Equations(Speller):
         return [*(Equation(name, (value,)) for name, value in lines), Equation(left, (result.text,))]
 
 
-_PLAIN = str.maketrans("[],", "   ")
+class Document(NamedTuple):
+    """A trace, and what writes its formulas in LaTeX: what a document is made of."""
 
+    trace: Trace
+    equations: Equations
 
-_TIMES = r" \times "
+    @property
+    def arrays(self) -> bool:
+        """Whether anything is an array."""
+        return self.trace.derivation.arrays
 
+    def answer(self, block: Why | Tangents, notation: Notation, width: int) -> list[str]:
+        """Return what was asked for as a title and lines of plain text."""
+        return answer(block, Speller(self.trace.derivation, self.trace.digits, notation), width).plain
 
-def shape_text(shape: tuple[int, ...]) -> str:
-    r"""Return a shape as 3 \times 2."""
-    return _TIMES.join(map(str, shape))
+    @property
+    def proofs(self) -> list[str]:
+        """What SymPy says of the gradients inside, in sentences."""
+        return proofs(self.trace.derivation, self.trace.digits)
 
 
 def _stage(step: int) -> str:
     return r"\text{not shown}" if step == HIDDEN else f"[{step}]"
 
 
-def _below(shape: str, text: str) -> str:
-    return rf"\underset{{\,{shape}\,}}{{{text}}}"
-
-
-def _set(found: re.Match[str]) -> str:
-    """Return a name over its shape; a transposed one has the shape that it then has, so that shapes meet."""
-    shape, text, transposed = found.groups()
-    if transposed is None:
-        return _below(shape, text)
-    return _below(_TIMES.join(reversed(shape.split(_TIMES))), text + transposed)
+def _below(shape: tuple[int, ...], text: str) -> str:
+    size = r" \times ".join(map(str, shape))
+    return rf"\underset{{\,{size}\,}}{{{text}}}"

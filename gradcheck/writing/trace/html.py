@@ -5,18 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 
-from gradcheck.deriving.records import CONSTANT, shape_of
+from gradcheck.deriving import sheet as blocks
+from gradcheck.deriving.records import Leaf
+from gradcheck.deriving.sheet import Setters, set_blocks
 from gradcheck.deriving.trace import Trace
-from gradcheck.drawing.svg import STYLE, escaped
+from gradcheck.drawing.svg import STYLE
+from gradcheck.notation.markup import escaped
+from gradcheck.notation.mathml import math
 from gradcheck.writing.trace import html_answers, html_blocks, html_live, html_steps
 from gradcheck.writing.trace.check_table import proofs
 from gradcheck.writing.trace.html_check import check
-from gradcheck.writing.trace.html_math import math
+from gradcheck.writing.trace.html_page import Page, page_of
 from gradcheck.writing.trace.html_picture import picture
-from gradcheck.writing.trace.html_sheet import Sheet, sheet
 
 MOST_NAMED = 12
 """Inputs up to which the point stands below the title."""
@@ -32,10 +36,10 @@ def html(trace: Trace) -> str:
     Where everything is a single number, sliders for the inputs compute value and gradients anew. The page
     loads nothing: its policy allows its own styles and its own script, by their hashes, and nothing else.
     """
-    page = sheet(trace)
+    page = page_of(trace)
     live = bool(html_live.inputs(trace.derivation))
-    drawn = picture(page, live)
-    style = _resource("page.css") + _least_width(drawn)
+    page = page._replace(drawn=picture(page, live))
+    style = _resource("page.css") + _least_width(page.drawn)
     script = (html_live.program(trace.derivation) if live else "const compute = null;\n") + _resource("page.js")
     script = f'"use strict";\n{script}'
     return "\n".join(
@@ -47,16 +51,13 @@ def html(trace: Trace) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{_policy(style, script)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
-            f"<title>{' '.join(_title_lines(page))}: the gradient step by step</title>",
+            f"<title>{' '.join(_title_lines(trace.derivation.title))}: the gradient step by step</title>",
             f"<style>{style}</style>",
             "</head>",
             "<body>",
             "<main>",
-            _header(page),
-            _circuit(page, drawn),
-            *_derivation(page),
-            *_answers(page),
-            _check(page),
+            f"<header>{''.join(set_blocks(page, page.blocks, HEADER))}</header>",
+            *set_blocks(page, page.blocks, SECTIONS),
             "</main>",
             f'<script type="application/json" id="data">{html_live.data(page)}</script>',
             f"<script>{script}</script>",
@@ -87,56 +88,44 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _title_lines(page: Sheet) -> list[str]:
-    return [escaped(line.strip()) for line in page.derivation.title.splitlines() if line.strip()]
+def _title_lines(text: str) -> list[str]:
+    return [escaped(line.strip()) for line in text.splitlines() if line.strip()]
 
 
-def _header(page: Sheet) -> str:
-    """Return title, value, point and what the gradient means."""
-    derivation = page.derivation
-    long = ' class="long"' * (len(derivation.title) > LONG)
-    parts = [f"<h1{long}>{'<br>'.join(_title_lines(page))}</h1>"]
-    if derivation.stopped:
-        parts.append(f'<p class="stopped">The forward pass stops: {escaped(derivation.stopped)}</p>')
-    else:
-        output = derivation.quantities.get(derivation.output)
-        key = f"v{output.node}" if output is not None else ""
-        value = page.type.result(derivation.value, key, "value")
-        parts.append(f'<p class="result">{_equation(page, derivation.output, value)}{_point(page)}</p>')
-    if page.trace.problem is not None and page.trace.problem.message != derivation.stopped:
-        parts.append(f'<p class="stopped">{escaped(page.trace.problem.message)}</p>')
-    if page.trace.meaning:
-        parts.append(f'<p class="meaning">{escaped(page.trace.meaning)}.</p>')
-    if derivation.hidden:
-        parts.append(f'<p class="note">{derivation.hidden:,} further steps are not shown.</p>')
-    return f"<header>{''.join(parts)}</header>"
+def _title(page: Page, block: blocks.Title) -> list[str]:
+    """Return title, value and point."""
+    long = ' class="long"' * (len(block.text) > LONG)
+    heading = f"<h1{long}>{'<br>'.join(_title_lines(block.text))}</h1>"
+    if block.value is None:
+        return [heading]
+    output = page.derivation.quantities.get(block.output)
+    value = page.type.result(block.value, f"v{output.node}" if output is not None else "", "value")
+    return [heading, f'<p class="result">{_equation(page, block.output, value)}{_point(page, block.point)}</p>']
 
 
-def _equation(page: Sheet, name: str, value: str) -> str:
-    known = name in page.derivation.quantities
-    return math(page.type.name(name) if known else f"<mi>{escaped(name)}</mi>", "<mo>=</mo>", value)
+def _equation(page: Page, name: str, value: str) -> str:
+    return math(page.type.name(name), "<mo>=</mo>", value)
 
 
-def _point(page: Sheet) -> str:
-    leaves = [leaf for leaf in page.derivation.leaves if leaf.kind != CONSTANT]
-    if not leaves or len(leaves) > MOST_NAMED or any(shape_of(leaf.value) for leaf in leaves):
+def _point(page: Page, leaves: Sequence[Leaf]) -> str:
+    if not 0 < len(leaves) <= MOST_NAMED or len(leaves) < len(page.leaves):
         return ""
     shown = [_equation(page, leaf.name, page.type.result(leaf.value, f"v{leaf.node}", "value")) for leaf in leaves]
     return f' <span class="at">at {", ".join(shown)}</span>'
 
 
-def _circuit(page: Sheet, drawn: str) -> str:
+def _circuit(page: Page, block: blocks.Circuit) -> list[str]:
     count = len(page.derivation.steps)
     figure = (
-        f'<figure class="picture"><div class="wide" role="region" aria-label="Circuit" tabindex="0">{drawn}</div>'
+        f'<figure class="picture"><div class="wide" role="region" aria-label="Circuit" tabindex="0">{page.drawn}</div>'
         '<figcaption>Above a wire stands its <span class="value">value</span>, below it its '
         '<span class="gradient">gradient</span>: how fast the output changes with it.</figcaption></figure>'
     )
     note = f'<p class="note">{count:,} gates are too many for a picture.</p>'
-    return _section("circuit", "Circuit", f"{figure if drawn else note}{_walk(page)}{html_live.sliders(page)}")
+    return _section("circuit", "Circuit", f"{figure if page.drawn else note}{_walk(page)}{html_live.sliders(page)}")
 
 
-def _walk(page: Sheet) -> str:
+def _walk(page: Page) -> str:
     """Return the slider that walks through the derivation, hidden until a script shows it."""
     last = len(page.time.moments) - 1
     return (
@@ -148,41 +137,56 @@ def _walk(page: Sheet) -> str:
     )
 
 
-def _derivation(page: Sheet) -> list[str]:
-    """Return the stages and the backward pass; where there are arrays both together, layer by layer."""
-    if any(shape_of(one.value) for one in page.derivation.quantities.values()):
-        return [
-            _section("variables", "Inputs and parameters", html_blocks.leaves(page)),
-            _section("stages", "Stages", html_blocks.blocks(page) + _proofs(page)),
-        ]
-    parts = [_section("stages", "Forward, stage by stage", html_steps.table(page) + _proofs(page))]
-    if any(step.flows for step in page.derivation.steps):
-        lead = "<p>From the output back: upstream gradient times local derivative.</p>"
-        parts.append(_section("backward", "Backward", lead + html_steps.backward(page)))
-    return parts
+def _given(page: Page, block: blocks.Given) -> list[str]:
+    """Return what is given; single numbers stand in the table of stages."""
+    return _section("variables", "Inputs and parameters", html_blocks.leaves(page)) if page.arrays else []
 
 
-def _proofs(page: Sheet) -> str:
+def _forward(page: Page, block: blocks.Forward) -> list[str]:
+    """Return the stages; arrays each with what flows back from it."""
     said = "".join(f"<li>{escaped(text)}</li>" for text in proofs(page.derivation, page.trace.digits))
-    return f'<ul class="notes legend">{said}</ul>' if said else ""
+    legend = f'<ul class="notes legend">{said}</ul>' if said else ""
+    if page.arrays:
+        return _section("stages", "Stages", html_blocks.stages(page, block.layers) + legend)
+    return _section("stages", "Forward, stage by stage", html_steps.table(page, block.layers) + legend)
 
 
-def _answers(page: Sheet) -> list[str]:
-    """Return what was asked for beside the derivation."""
-    parts = []
-    if page.trace.paths is not None:
-        parts.append(_section("paths", "The sum over paths", html_answers.paths(page, page.trace.paths)))
-    if page.trace.passes is not None:
-        parts.append(_section("passes", "The same by forward mode", html_answers.passes(page, page.trace.passes)))
-    return parts
+def _backward(page: Page, block: blocks.Backward) -> list[str]:
+    if page.arrays or not block.layers:
+        return []
+    lead = "<p>From the output back: upstream gradient times local derivative.</p>"
+    return _section("backward", "Backward", lead + html_steps.backward(page, block.layers))
 
 
-def _check(page: Sheet) -> str:
-    if page.trace.report is None:
-        return ""
+def _check(page: Page, block: blocks.Check) -> list[str]:
     note = '<p class="moved scripted" hidden>This check was made at the point of the trace, not at the sliders’.</p>'
-    return _section("check", "Check", note + check(page, page.trace.report))
+    return _section("check", "Check", note + check(page, block.report))
 
 
-def _section(name: str, title: str, content: str) -> str:
-    return f'<section id="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{title}</h2>{content}</section>'
+def _section(name: str, title: str, content: str) -> list[str]:
+    heading = f'<h2 id="{name}-title">{title}</h2>'
+    return [f'<section id="{name}" aria-labelledby="{name}-title">{heading}{content}</section>']
+
+
+HEADER: Setters[Page, str] = {
+    blocks.Title: _title,
+    blocks.Stopped: lambda page, block: [f'<p class="stopped">The forward pass stops: {escaped(block.message)}</p>'],
+    blocks.Problem: lambda page, block: [f'<p class="stopped">{escaped(block.message)}</p>'],
+    blocks.Meaning: lambda page, block: [f'<p class="meaning">{escaped(block.text)}.</p>'],
+    blocks.Hidden: lambda page, block: [f'<p class="note">{block.stages:,} further steps are not shown.</p>'],
+}
+"""What stands at the top of the page, and what sets it."""
+
+SECTIONS: Setters[Page, str] = {
+    blocks.Circuit: _circuit,
+    blocks.Given: _given,
+    blocks.Forward: _forward,
+    blocks.Backward: _backward,
+    blocks.Why: lambda page, block: _section("paths", "The sum over paths", html_answers.paths(page, block.found)),
+    blocks.Tangents: lambda page, block: _section(
+        "passes", "The same by forward mode", html_answers.passes(page, block.found)
+    ),
+    blocks.Check: _check,
+    **blocks.without(blocks.Chosen, blocks.NoGates, blocks.Names, blocks.Values),
+}
+"""The sections of the page from top to bottom, and what sets them."""

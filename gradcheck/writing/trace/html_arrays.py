@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from gradcheck.deriving.records import shape_of
-from gradcheck.drawing.svg import escaped
-from gradcheck.writing.trace.spelling import number
+from gradcheck.notation.markup import escaped
+from gradcheck.notation.numbers import number
 
 WHOLE = 6
 """Rows and columns up to which a matrix is shown whole."""

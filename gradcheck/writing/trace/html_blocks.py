@@ -2,78 +2,73 @@
 
 from __future__ import annotations
 
-from gradcheck.deriving.records import CONSTANT, Block, Leaf, Step, shape_of
-from gradcheck.drawing.svg import escaped
+from collections.abc import Iterable, Mapping
+
+from gradcheck.deriving.records import Leaf, Step, shape_of
+from gradcheck.deriving.sheet import Back, Backward, Layer, flat
 from gradcheck.errors import visible
+from gradcheck.notation.markup import escaped
+from gradcheck.notation.mathml import SHORT, math, settings
 from gradcheck.writing.trace.html_arrays import array, shape_text
-from gradcheck.writing.trace.html_math import SHORT, math, settings
-from gradcheck.writing.trace.html_sheet import Sheet
-from gradcheck.writing.trace.html_steps import flow_line, sums
+from gradcheck.writing.trace.html_page import Page
+from gradcheck.writing.trace.html_steps import shares, sums
 
 
-def leaves(sheet: Sheet) -> str:
+def leaves(page: Page) -> str:
     """Return inputs and parameters with their values and gradients."""
-    cards = "".join(_leaf(sheet, leaf) for leaf in sheet.derivation.leaves if leaf.kind != CONSTANT)
+    cards = "".join(_leaf(page, leaf) for leaf in page.leaves)
     return f'<div class="cards">{cards}</div>'
 
 
-def _leaf(sheet: Sheet, leaf: Leaf) -> str:
-    name = math(sheet.type.name(leaf.name))
+def _leaf(page: Page, leaf: Leaf) -> str:
+    name = math(page.type.name(leaf.name))
     heading = f'<h3>{name}{_shape(leaf)}<span class="kind">{escaped(leaf.kind)}</span></h3>'
-    return f'<article class="card"{sheet.mark(leaf)}>{heading}{_pair(sheet, leaf)}</article>'
+    return f'<article class="card"{page.mark(leaf)}>{heading}{_pair(page, leaf)}</article>'
 
 
 def _shape(one: Leaf | Step) -> str:
     return f'<span class="shape">{shape_text(one.value)}</span>' if shape_of(one.value) else ""
 
 
-def _pair(sheet: Sheet, one: Leaf | Step) -> str:
+def _pair(page: Page, one: Leaf | Step) -> str:
     """Return value and gradient beside each other."""
-    name, digits = visible(one.name), sheet.trace.digits
+    name, digits = visible(one.name), page.trace.digits
     value = array(one.value, digits, f"value of {name}", "value")
-    parts = [f'<figure data-at="{sheet.time.values[one.name]}"><figcaption>value</figcaption>{value}</figure>']
+    parts = [f'<figure data-at="{page.time.values[one.name]}"><figcaption>value</figcaption>{value}</figure>']
     if one.gradient is not None:
         gradient = array(one.gradient, digits, f"gradient of {name}", "gradient")
-        caption = f"<figcaption>gradient {math(sheet.type.gradient(one.name))}{sheet.proof(one)}</figcaption>"
-        parts.append(f'<figure data-at="{sheet.time.gradients[one.name]}">{caption}{gradient}</figure>')
+        caption = f"<figcaption>gradient {math(page.type.gradient_name(one.name))}{page.proof(one)}</figcaption>"
+        parts.append(f'<figure data-at="{page.time.gradients[one.name]}">{caption}{gradient}</figure>')
     return f'<div class="pair">{"".join(parts)}</div>'
 
 
-def blocks(sheet: Sheet) -> str:
-    """Return the stages, those of a layer together."""
-    steps = {step.number: step for step in sheet.derivation.steps}
-    of_blocks = {number: block for block in sheet.derivation.blocks for number in block.steps}
-    parts, done = [], set()
-    for number, step in steps.items():
-        block = of_blocks.get(number)
-        if block is None:
-            parts.append(_step(sheet, step))
-        elif block.name not in done:
-            done.add(block.name)
-            parts.append(_block(sheet, block, [steps[n] for n in block.steps if n in steps]))
-    return "".join(parts)
+def stages(page: Page, layers: Iterable[Layer[Step]]) -> str:
+    """Return the stages, those of a layer together, each with what it hands back."""
+    backs = {back.step.number: back for one in page.blocks if isinstance(one, Backward) for back in flat(one.layers)}
+    return "".join(_layer(layer, "".join(_step(page, step, backs) for step in layer.lines)) for layer in layers)
 
 
-def _block(sheet: Sheet, block: Block, steps: list[Step]) -> str:
-    kind = f'<span class="kind">{escaped(block.kind)}</span>' if block.kind not in ("", "expr") else ""
-    summary = f'<summary><h3 class="layer">{escaped(block.name)}{kind}</h3></summary>'
-    return f'<details class="block" open>{summary}{"".join(_step(sheet, step) for step in steps)}</details>'
+def _layer(layer: Layer[Step], inside: str) -> str:
+    if not layer.name:
+        return inside
+    kind = f'<span class="kind">{escaped(layer.kind)}</span>' if layer.kind not in ("", "expr") else ""
+    summary = f'<summary><h3 class="layer">{escaped(layer.name)}{kind}</h3></summary>'
+    return f'<details class="block" open>{summary}{inside}</details>'
 
 
-def _step(sheet: Sheet, step: Step) -> str:
+def _step(page: Page, step: Step, backs: Mapping[int, Back]) -> str:
     """Return a stage: its formula, value and gradient, and what it hands back."""
-    formula = math(sheet.type.name(step.name), "<mo>=</mo>", sheet.type.formula(step.formula), display=True)
+    formula = math(page.type.name(step.name), "<mo>=</mo>", page.type.formula(step.formula), display=True)
     replaces = f'<span class="replaces">{escaped(step.replaces)}</span>' if step.replaces else ""
-    said = settings(sheet.derivation.graph.ops[step.node], step.params)
+    said = settings(page.derivation.graph.ops[step.node], step.params)
     given = f'<span class="settings">{escaped(said)}</span>' if len(said) > SHORT else ""
     heading = (
         f'<h4><span class="place">{step.number}</span>{formula}{_shape(step)}'
         f'<span class="gate">{escaped(step.gate)}</span>{given}{replaces}</h4>'
     )
-    back = ""
-    if step.flows:
-        habit = f'<p class="habit">{escaped(step.habit)}</p>' if step.habit else ""
-        lines = "".join(flow_line(sheet, step, flow) for flow in step.flows)
-        back = f'<div class="back">{habit}{lines}</div>'
-    article = f'<article class="card"{sheet.mark(step)}>{heading}{_pair(sheet, step)}{back}</article>'
-    return article + sums(sheet, step)
+    article = f'<article class="card"{page.mark(step)}>{heading}{_pair(page, step)}'
+    back = backs.get(step.number)
+    if back is None:
+        return f"{article}</article>"
+    habit = f'<p class="habit">{escaped(step.habit)}</p>' if step.habit else ""
+    return f'{article}<div class="back">{habit}{shares(page, back)}</div></article>{sums(page, back)}'

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from gradcheck.checking.report import Report
-from gradcheck.drawing.svg import escaped
+from gradcheck.notation.markup import escaped
 from gradcheck.writing.trace.check_table import check_table
-from gradcheck.writing.trace.html_sheet import Sheet
+from gradcheck.writing.trace.html_page import Page
+from gradcheck.writing.trace.spelling import Speller
 
 
-def check(sheet: Sheet, report: Report) -> str:
+def check(page: Page, report: Report) -> str:
     """Return the comparison as a table, with its notes."""
-    found = check_table(report)
+    found, speller = check_table(report), Speller(page.derivation)
     head = "".join(f'<th scope="col">{escaped(text)}</th>' for text in found.headings)
     body = "".join(f"<tr>{_row(row)}</tr>" for row in found.rows)
     forms = "".join(
-        f"<div><dt>{escaped(sheet.speller.gradient_name(name))}</dt><dd>{escaped(text)}</dd></div>"
+        f"<div><dt>{escaped(speller.gradient_name(name))}</dt><dd>{escaped(text)}</dd></div>"
         for name, text in found.forms
     )
     notes = "".join(f"<li>{escaped(note)}</li>" for note in found.notes)

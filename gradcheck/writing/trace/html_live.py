@@ -12,14 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from gradcheck.deriving.records import CONSTANT, Derivation, Formula, Leaf, Step, Symbol, shape_of
-from gradcheck.drawing.svg import escaped
 from gradcheck.errors import UNSAFE
 from gradcheck.graph.graph import CONSTANT as NUMBER
 from gradcheck.graph.graph import INPUT
 from gradcheck.notation.javascript import HELPERS, JAVASCRIPT, needed, speaks
+from gradcheck.notation.markup import escaped
+from gradcheck.notation.mathml import math
 from gradcheck.notation.printer import Piece, write
-from gradcheck.writing.trace.html_math import math
-from gradcheck.writing.trace.html_sheet import Sheet
+from gradcheck.writing.trace.html_page import Page
 
 MOST_INPUTS = 40
 """Sliders beyond which a page is no longer clear."""
@@ -100,13 +100,13 @@ def as_json(value: Any) -> str:
     return UNSAFE.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
 
 
-def data(sheet: Sheet) -> str:
+def data(page: Page) -> str:
     """Return what the script is told, as JSON."""
     return as_json(
         {
-            "digits": sheet.trace.digits,
-            "moments": [moment._asdict() for moment in sheet.time.moments],
-            "inputs": [float(leaf.value) for leaf in inputs(sheet.derivation)],
+            "digits": page.trace.digits,
+            "moments": [moment._asdict() for moment in page.time.moments],
+            "inputs": [float(leaf.value) for leaf in inputs(page.derivation)],
         }
     )
 
@@ -120,18 +120,18 @@ def reach(value: float) -> tuple[str, str, str]:
     return str(middle - half), str(middle + half), str(half / 100)
 
 
-def sliders(sheet: Sheet) -> str:
+def sliders(page: Page) -> str:
     """Return a slider and a field for each input, hidden until a script shows them; "" if there are none."""
     rows = []
-    for k, leaf in enumerate(inputs(sheet.derivation)):
+    for k, leaf in enumerate(inputs(page.derivation)):
         low, high, step = reach(leaf.value)
         name, value = escaped(leaf.name), repr(float(leaf.value)).removesuffix(".0")
-        gradient, at = "", sheet.time.gradients[leaf.name]
+        gradient, at = "", page.time.gradients[leaf.name]
         if leaf.gradient is not None:
-            shown = sheet.type.result(leaf.gradient, f"g{leaf.node}", "gradient")
-            gradient = math(sheet.type.gradient(leaf.name), "<mo>=</mo>", shown, display=True)
+            shown = page.type.result(leaf.gradient, f"g{leaf.node}", "gradient")
+            gradient = math(page.type.gradient_name(leaf.name), "<mo>=</mo>", shown, display=True)
         rows.append(
-            f'<div class="input"{sheet.mark(leaf)}><label for="number-{k}">{math(sheet.type.name(leaf.name))}</label>'
+            f'<div class="input"{page.mark(leaf)}><label for="number-{k}">{math(page.type.name(leaf.name))}</label>'
             f'<input type="range" id="range-{k}" min="{low}" max="{high}" step="{step}" value="{value}" '
             f'aria-label="{name}"><input type="number" id="number-{k}" step="any" value="{value}" '
             f'aria-label="{name}"><span class="slope" data-at="{at}">{gradient}</span></div>'

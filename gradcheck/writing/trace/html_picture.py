@@ -8,7 +8,7 @@ from gradcheck.deriving.records import Leaf, Step
 from gradcheck.drawing.circuit import Box, Circuit, Wire
 from gradcheck.drawing.svg import svg_fragment
 from gradcheck.errors import visible
-from gradcheck.writing.trace.html_sheet import Sheet
+from gradcheck.writing.trace.html_page import Page
 from gradcheck.writing.trace.picture import circuit_of
 
 ROOM = 9
@@ -21,21 +21,21 @@ MARKED = re.compile(r' id="(box|value|gradient|wire|flow)-(\d+)"')
 PADDED = re.compile(r'(<text id="(?:value|gradient|flow)-\d+"[^>]*>(?:<tspan class="name">[^<]*</tspan>)?) +')
 
 
-def picture(sheet: Sheet, live: bool) -> str:
+def picture(page: Page, live: bool) -> str:
     """Return the circuit as an `svg` element; "" if it is too large.
 
     Args:
-        sheet: the trace.
+        page: where it stands.
         live: whether its numbers may change.
     """
-    circuit = circuit_of(sheet.derivation, sheet.trace.digits)
+    circuit = circuit_of(page.derivation, page.trace.digits)
     if len(circuit.boxes) > MOST_BOXES:
         return ""
-    name = visible(sheet.derivation.output)
-    steps = len(sheet.derivation.steps)
+    name = visible(page.derivation.output)
+    steps = len(page.derivation.steps)
     description = f"{steps} gate{'s' * (steps != 1)} from the inputs to {name}. The stages below say the same in words."
     drawn = svg_fragment(_roomy(circuit) if live else circuit, f"Circuit of {name}", description)
-    return PADDED.sub(r"\1", _Marker(sheet, circuit).marked(drawn))
+    return PADDED.sub(r"\1", _Marker(page, circuit).marked(drawn))
 
 
 def _roomy(circuit: Circuit) -> Circuit:
@@ -50,9 +50,9 @@ def _roomy(circuit: Circuit) -> Circuit:
 
 
 class _Marker:
-    def __init__(self, sheet: Sheet, circuit: Circuit) -> None:
-        self.sheet, self.circuit = sheet, circuit
-        self.known = {visible(name): one for name, one in sheet.derivation.quantities.items()}
+    def __init__(self, page: Page, circuit: Circuit) -> None:
+        self.page, self.circuit = page, circuit
+        self.known = {visible(name): one for name, one in page.derivation.quantities.items()}
 
     def marked(self, drawn: str) -> str:
         return MARKED.sub(lambda m: m[0] + getattr(self, m[1])(int(m[2])), drawn)
@@ -61,18 +61,18 @@ class _Marker:
         return self.known[box.name]
 
     def box(self, k: int) -> str:
-        return self.sheet.mark(self.quantity(self.circuit.boxes[k]))
+        return self.page.mark(self.quantity(self.circuit.boxes[k]))
 
     def number(self, key: str, text: str, at: int) -> str:
         return f' data-n="{key}" data-at="{at}" data-room="{max(ROOM, len(text))}"'
 
     def value(self, k: int) -> str:
         one = self.quantity(self.circuit.boxes[k])
-        return self.number(f"v{one.node}", self.circuit.boxes[k].value, self.sheet.time.values[one.name])
+        return self.number(f"v{one.node}", self.circuit.boxes[k].value, self.page.time.values[one.name])
 
     def gradient(self, k: int) -> str:
         one = self.quantity(self.circuit.boxes[k])
-        return self.number(f"g{one.node}", self.circuit.boxes[k].gradient, self.sheet.time.gradients[one.name])
+        return self.number(f"g{one.node}", self.circuit.boxes[k].gradient, self.page.time.gradients[one.name])
 
     def wire(self, k: int) -> str:
         return self.box(self.circuit.wires[k].source)
@@ -81,4 +81,4 @@ class _Marker:
         wire: Wire = self.circuit.wires[k]
         step = self.quantity(self.circuit.boxes[wire.target])
         number = getattr(step, "number", 0)
-        return self.number(f"c{number}_{wire.slot}", wire.gradient, self.sheet.time.flows.get(number, 0))
+        return self.number(f"c{number}_{wire.slot}", wire.gradient, self.page.time.flows.get(number, 0))

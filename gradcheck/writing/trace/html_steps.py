@@ -2,98 +2,98 @@
 
 from __future__ import annotations
 
-from gradcheck.deriving.records import CONSTANT, Flow, Leaf, Step, shape_of
-from gradcheck.drawing.svg import escaped
+from collections.abc import Iterable
+
+from gradcheck.deriving.records import Leaf, Step, shape_of
+from gradcheck.deriving.sheet import Back, Layer, Share, flat
+from gradcheck.notation.markup import escaped
+from gradcheck.notation.mathml import EQUALS, math
 from gradcheck.writing.trace.html_arrays import array, data, shape_text
-from gradcheck.writing.trace.html_math import EQUALS, math
-from gradcheck.writing.trace.html_sheet import Sheet
+from gradcheck.writing.trace.html_page import Page
 
 GAP = '<mspace width="0.2em"/>'
 
 HEADINGS = ("Step", "Stage", "Formula", "With numbers", "Value", "Gradient", "Gate")
 
 
-def table(sheet: Sheet) -> str:
+def table(page: Page, layers: Iterable[Layer[Step]]) -> str:
     """Return the stage table: variables, then stages in the order of the forward pass."""
     head = "".join(f'<th scope="col">{text}</th>' for text in HEADINGS)
-    rows = [_leaf(sheet, leaf) for leaf in sheet.derivation.leaves if leaf.kind != CONSTANT]
-    block = None
-    for step in sheet.derivation.steps:
-        if step.block is not None and step.block != block:
-            block = step.block
-            rows.append(f'<tr class="block"><th colspan="7" scope="rowgroup">{escaped(block)}</th></tr>')
-        rows.append(_step(sheet, step))
+    rows = [_leaf(page, leaf) for leaf in page.leaves]
+    for layer in layers:
+        if layer.name:
+            rows.append(f'<tr class="block"><th colspan="7" scope="rowgroup">{escaped(layer.name)}</th></tr>')
+        rows += [_step(page, step) for step in layer.lines]
     return (
         '<div class="wide" role="region" aria-label="Stages" tabindex="0"><table class="stages">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
-def _leaf(sheet: Sheet, leaf: Leaf) -> str:
-    name = math(sheet.type.name(leaf.name))
-    cells = ["", name, f'<span class="kind">{escaped(leaf.kind)}</span>', "", *_numbers(sheet, leaf), ""]
-    return _row(sheet, leaf, cells, "leaf")
+def _leaf(page: Page, leaf: Leaf) -> str:
+    name = math(page.type.name(leaf.name))
+    cells = ["", name, f'<span class="kind">{escaped(leaf.kind)}</span>', "", *_numbers(page, leaf), ""]
+    return _row(page, leaf, cells, "leaf")
 
 
-def _step(sheet: Sheet, step: Step) -> str:
-    at = sheet.time.values[step.name]
-    numbers = f'<span data-at="{at}">{math(sheet.type.numbers(step.formula), display=True)}</span>'
+def _step(page: Page, step: Step) -> str:
+    at = page.time.values[step.name]
+    numbers = f'<span data-at="{at}">{math(page.type.numbers(step.formula), display=True)}</span>'
     cells = [
         str(step.number),
-        math(sheet.type.name(step.name)),
-        math(sheet.type.formula(step.formula), display=True),
+        math(page.type.name(step.name)),
+        math(page.type.formula(step.formula), display=True),
         numbers,
-        *_numbers(sheet, step),
+        *_numbers(page, step),
         _gate(step),
     ]
-    return _row(sheet, step, cells, "step")
+    return _row(page, step, cells, "step")
 
 
 def _gate(step: Step) -> str:
     return escaped(step.gate) + (f'<span class="replaces">{escaped(step.replaces)}</span>' if step.replaces else "")
 
 
-def _row(sheet: Sheet, one: Leaf | Step, cells: list[str], kind: str) -> str:
+def _row(page: Page, one: Leaf | Step, cells: list[str], kind: str) -> str:
     place, name, formula, numbers, value, gradient, gate = cells
     return (
-        f'<tr class="{kind}"{sheet.mark(one)}><td class="place">{place}</td>'
+        f'<tr class="{kind}"{page.mark(one)}><td class="place">{place}</td>'
         f'<th scope="row">{name}</th><td class="formula">{formula}</td><td class="with">{numbers}</td>'
         f'<td class="number of-value">{value}</td><td class="number of-gradient">{gradient}</td>'
         f'<td class="gate">{gate}</td></tr>'
     )
 
 
-def _numbers(sheet: Sheet, one: Leaf | Step) -> tuple[str, str]:
+def _numbers(page: Page, one: Leaf | Step) -> tuple[str, str]:
     """Return value and gradient as cells."""
-    digits = sheet.trace.digits
-    undefined = bool(sheet.derivation.stopped) and one.value != one.value
+    digits = page.trace.digits
+    undefined = bool(page.derivation.stopped) and one.value != one.value
     value = "undefined" if undefined else data(one.value, digits, f"v{one.node}", "value")
-    value = f'<span data-at="{sheet.time.values[one.name]}">{value}</span>'
+    value = f'<span data-at="{page.time.values[one.name]}">{value}</span>'
     if one.gradient is None:
         return value, ""
-    gradient = data(one.gradient, digits, f"g{one.node}", "gradient") + sheet.proof(one)
-    return value, f'<span data-at="{sheet.time.gradients[one.name]}">{gradient}</span>'
+    gradient = data(one.gradient, digits, f"g{one.node}", "gradient") + page.proof(one)
+    return value, f'<span data-at="{page.time.gradients[one.name]}">{gradient}</span>'
 
 
-def backward(sheet: Sheet) -> str:
+def backward(page: Page, layers: Iterable[Layer[Back]]) -> str:
     """Return the backward pass: for each stage, from the last, what it hands back to its operands."""
-    parts = [_seed(sheet)]
-    for step in reversed(sheet.derivation.steps):
-        if step.flows:
-            lines = "".join(flow_line(sheet, step, flow) for flow in step.flows)
-            parts.append(f'<section class="back"{sheet.mark(step)}>{gate_heading(sheet, step)}{lines}</section>')
-        parts.append(sums(sheet, step))
+    parts = [_seed(page)]
+    for back in flat(layers):
+        heading = gate_heading(page, back.step)
+        parts.append(f'<section class="back"{page.mark(back.step)}>{heading}{shares(page, back)}</section>')
+        parts.append(sums(page, back))
     return "".join(parts)
 
 
-def _seed(sheet: Sheet) -> str:
-    derivation = sheet.derivation
+def _seed(page: Page) -> str:
+    derivation = page.derivation
     output = derivation.quantities.get(derivation.output)
     if output is None or output.gradient is None:
         return ""
-    marks = sheet.mark(output, sheet.time.gradients[output.name])
-    start = sheet.type.result(output.gradient, f"g{output.node}", "gradient")
-    return _line(f' class="line seed"{marks}', sheet.type.gradient(output.name), [_stage(start)])
+    marks = page.mark(output, page.time.gradients[output.name])
+    start = page.type.result(output.gradient, f"g{output.node}", "gradient")
+    return _line(f' class="line seed"{marks}', page.type.gradient_name(output.name), [_stage(start)])
 
 
 def _line(attributes: str, left: str, stages: list[str], note: str = "") -> str:
@@ -106,69 +106,65 @@ def _stage(formula: str) -> str:
     return math(EQUALS, formula, display=True)
 
 
-def gate_heading(sheet: Sheet, step: Step) -> str:
+def gate_heading(page: Page, step: Step) -> str:
     """Return a stage as a heading, with what its gate does to gradients."""
-    formula = math(sheet.type.name(step.name), "<mo>=</mo>", sheet.type.formula(step.formula), display=True)
+    formula = math(page.type.name(step.name), "<mo>=</mo>", page.type.formula(step.formula), display=True)
     habit = f'<span class="habit">{escaped(step.habit)}</span>' if step.habit else ""
     return f'<h3><span class="place">{step.number}</span>{formula}{habit}</h3>'
 
 
-def flow_line(sheet: Sheet, step: Step, flow: Flow) -> str:
+def shares(page: Page, back: Back) -> str:
+    """Return the contributions of a stage, a line each."""
+    return "".join(_share(page, back.step, share) for share in back.shares)
+
+
+def _share(page: Page, step: Step, share: Share) -> str:
     """Return one contribution as a line: rule, numbers, upstream × local, result."""
-    type_, key = sheet.type, f"c{step.number}_{flow.slot}"
-    operand = sheet.derivation.quantities[flow.operand]
-    several = len(operand.parts) > 1
+    type_, flow = page.type, share.flow
     stages = [_stage(type_.formula(flow.rule))]
     if shape_of(flow.value) or shape_of(step.value):
-        stages += _array_stages(sheet, flow, several)
+        stages += _array_stages(page, share)
     else:
-        upstream = type_.numeral(step.gradient, f"g{step.node}")
         if len(flow.rule.graph.gates) > (0 if flow.partial is None else 1):
             stages.append(_stage(type_.numbers(flow.rule)))
         if flow.partial is not None:
-            stages.append(_stage(type_.product(step.number, flow, upstream)))
-        stages.append(_stage(type_.result(flow.value, key, "gradient")))
-    marks = f' class="line" data-step="{step.number}" data-at="{sheet.time.flows[step.number]}"'
-    note = '<span class="part">part of</span> ' if several else ""
-    return _line(marks, type_.gradient(flow.operand), stages, note)
+            stages.append(_stage(type_.product(step.number, flow, type_.live(step.gradient, f"g{step.node}"))))
+        stages.append(_stage(type_.result(flow.value, f"c{step.number}_{flow.slot}", "gradient")))
+    marks = f' class="line" data-step="{step.number}" data-at="{page.time.flows[step.number]}"'
+    note = '<span class="part">part of</span> ' if share.several else ""
+    return _line(marks, type_.gradient_name(flow.operand), stages, note)
 
 
-def _array_stages(sheet: Sheet, flow: Flow, several: bool) -> list[str]:
+def _array_stages(page: Page, share: Share) -> list[str]:
     """Return a rule's shapes, and its result unless that is the whole gradient, which stands elsewhere."""
+    flow = share.flow
     note = f'<span class="shape">{shape_text(flow.value)}</span>'
     if "matmul" in flow.rule.graph.ops:
-        shapes = sheet.type.shapes(flow.rule)
+        shapes = page.type.shapes(flow.rule)
         note = f'<span class="shape">{math(shapes, "<mo>→</mo>")} {shape_text(flow.value)}</span>'
     if flow.summed:
         axes = ", ".join(map(str, flow.summed))
         note += f'<span class="note">added up over axis {axes}, along which it was broadcast</span>'
-    if several:
-        value = array(flow.value, sheet.trace.digits, f"part of the gradient of {flow.operand}", "gradient")
+    if share.several:
+        value = array(flow.value, page.trace.digits, f"part of the gradient of {flow.operand}", "gradient")
         return [f"{_stage('')}{value}", note]
     return [note]
 
 
-def sums(sheet: Sheet, step: Step) -> str:
+def sums(page: Page, back: Back) -> str:
     """Return the sums that are complete when a stage has handed back its contributions."""
-    lines = []
-    for operand in dict.fromkeys(step.operands):
-        one = sheet.derivation.quantities[operand]
-        steps = {part.step for part in one.parts}
-        known = steps & sheet.time.flows.keys()
-        if len(one.parts) > 1 and one.gradient is not None and known and min(known) == step.number:
-            lines.append(_sum(sheet, one))
-    return "".join(lines)
+    return "".join(_sum(page, one) for one in back.sums)
 
 
-def _sum(sheet: Sheet, one: Leaf | Step) -> str:
+def _sum(page: Page, one: Leaf | Step) -> str:
     single = not shape_of(one.gradient)
     terms = []
     for part in one.parts:
-        number = sheet.type.numeral(part.value, f"c{part.step}_{part.slot}").text if single else ""
-        mark = f' data-step="{part.step}"' if part.step in sheet.time.flows else ""
+        number = page.type.live(part.value, f"c{part.step}_{part.slot}").text if single else ""
+        mark = f' data-step="{part.step}"' if part.step in page.time.flows else ""
         terms.append(f'<mtext class="from"{mark}>{part.label}</mtext>{GAP * single}{number}')
     stages = [_stage("<mo>+</mo>".join(terms))]
     if single:
-        stages.append(_stage(sheet.type.result(one.gradient, f"g{one.node}", "gradient")))
-    marks = sheet.mark(one, sheet.time.gradients[one.name])
-    return _line(f' class="line sum"{marks}', sheet.type.gradient(one.name), stages)
+        stages.append(_stage(page.type.result(one.gradient, f"g{one.node}", "gradient")))
+    marks = page.mark(one, page.time.gradients[one.name])
+    return _line(f' class="line sum"{marks}', page.type.gradient_name(one.name), stages)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from gradcheck.deriving.records import CONSTANT, Step, shape_of
+from gradcheck.deriving import sheet as blocks
+from gradcheck.deriving.sheet import Back, Layer, Setters, set_blocks, sheet
 from gradcheck.deriving.trace import Trace
 from gradcheck.errors import GradcheckError, Source
 from gradcheck.language.parser import parse
 from gradcheck.notation.latex import LATEX
 from gradcheck.notation.plain import PLAIN
 from gradcheck.notation.printer import Piece, write
-from gradcheck.writing.text import plural
-from gradcheck.writing.trace import answers
-from gradcheck.writing.trace.check_table import check_table, proofs
-from gradcheck.writing.trace.equations import Equation, Equations
+from gradcheck.writing.trace.check_table import check_table
+from gradcheck.writing.trace.equations import Document, Equation, Equations
 from gradcheck.writing.trace.latex_layout import LINE, SIZES, Item, aligned, beside, fits, painted, tabular
 from gradcheck.writing.trace.latex_words import prose, sentence, typed
-from gradcheck.writing.trace.spelling import Speller
 from gradcheck.writing.trace.tex_width import DEEPEST, depth
 
 PREAMBLE = r"""\documentclass[11pt,a4paper,fleqn]{article}
@@ -42,6 +41,9 @@ PREAMBLE = r"""\documentclass[11pt,a4paper,fleqn]{article}
 \raggedright
 """
 
+TYPED = 80
+"""Characters of a line in typewriter type."""
+
 LARGE = 1.31
 """Size of the title relative to that of the text."""
 
@@ -53,159 +55,119 @@ def latex(trace: Trace) -> str:
 
 def body(trace: Trace) -> str:
     """Return what stands in the document."""
-    return _Sheet(trace).text()
+    page = Document(trace, Equations(trace.derivation, trace.digits))
+    return "\n\n".join(set_blocks(page, sheet(trace), SETTERS)) + "\n\n"
 
 
-class _Sheet:
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
-        self.derivation = trace.derivation
-        self.equations = Equations(trace.derivation, trace.digits)
+def _title(page: Document, block: blocks.Title) -> list[str]:
+    """Return the expression or the name of the network, and its value."""
+    typeset = "" if block.network else _expression(page)
+    heading = typeset or rf"{{\LARGE {prose(block.text)}\par}}"
+    if block.value is None:
+        return [heading]
+    value = f"{page.equations.name(block.output)} = {painted(page.equations.array(block.value, False))}"
+    given = [page.equations.given(leaf) for leaf in block.point]
+    shown = ", ".join(f"${one.left} = {painted(one.stages[0])}$" for one in given)
+    point = f" at {shown}." if shown and not page.arrays else "."
+    return [heading, f"Its value is ${value}${point}"]
 
-    def text(self) -> str:
-        """Return all sections."""
-        parts = [*self.title(), *self.point(), *self.forward()]
-        if self.derivation.stopped:
-            parts.append(rf"\textbf{{The forward pass stops here.}} {sentence(self.derivation.stopped)}")
-        else:
-            parts += [*self.backward(), *self.asked(), *self.check()]
-        return "\n\n".join(filter(None, parts)) + "\n\n"
 
-    def title(self) -> list[str]:
-        """Return the expression or the name of the network, and its value."""
-        d = self.derivation
-        typeset = "" if d.blocks else self.expression()
-        heading = typeset or rf"{{\LARGE {prose(d.title)}\par}}"
-        if d.stopped:
-            return [heading, *self.short()]
-        value = f"{self.equations.name(d.output)} = {painted(self.equations.array(d.value, False))}"
-        scalars = [leaf for leaf in d.leaves if leaf.kind != CONSTANT and not shape_of(leaf.value)]
-        given = [self.equations.given(leaf) for leaf in scalars]
-        shown = ", ".join(f"${one.left} = {painted(one.stages[0])}$" for one in given)
-        line = f"Its value is ${value}$" + (f" at {shown}." if shown and not d.arrays else ".")
-        problem = self.trace.problem
-        return [heading, line, sentence(problem.message) if problem is not None else "", *self.short()]
-
-    def short(self) -> list[str]:
-        """Return what the short names stand for that formulas have for long ones."""
-        return [rf"${text}$ stands for {prose(name)}." for text, name in self.equations.short.items()]
-
-    def expression(self) -> str:
-        """Return the user's own expression, typeset; "" if it cannot be."""
-        try:
-            written = self.equations.written(parse(self.derivation.graph.source))
-        except (GradcheckError, RecursionError):
-            return ""
-        if any(depth(stage) > DEEPEST for one in written for stage in one.stages):
-            return ""
-        items = [Item(one) for one in written]
-        for scale, size in ((LARGE, r"\Large"), *SIZES[:3]):
-            if fits(items, LINE / scale):
-                return f"{{{size}\\vspace*{{-2\\baselineskip}}\n{aligned(items, LINE / scale)}\\par}}"
+def _expression(page: Document) -> str:
+    """Return the user's own expression, typeset; "" if it cannot be."""
+    try:
+        written = page.equations.written(parse(page.trace.derivation.graph.source))
+    except (GradcheckError, RecursionError):
         return ""
-
-    def point(self) -> list[str]:
-        """Return the arrays that are given."""
-        leaves = [one for one in self.derivation.leaves if one.kind != CONSTANT]
-        if not any(shape_of(leaf.value) for leaf in leaves) and not self.derivation.stopped:
-            return []
-        given = [self.equations.given(leaf) for leaf in leaves]
-        return [r"\section*{Given}", *beside([[Item(one, remark=one.note)] for one in given])] if given else []
-
-    def forward(self) -> list[str]:
-        """Return every stage as symbol = formula = numbers = value."""
-        if not self.derivation.steps:
-            return []
-        result = [r"\section*{Forward}"]
-        waiting: list[list[Item]] = []
-        block = None
-        for step in self.derivation.steps:
-            if step.block != block:
-                result += beside(waiting)
-                waiting, block = [], step.block
-                result.append(self.heading(step))
-            waiting.append([Item(self.equations.forward(step), str(step.number), _kind(step))])
-        result += beside(waiting)
-        if self.derivation.hidden:
-            result.append(f"{plural(self.derivation.hidden, 'stage')} not shown.")
-        return result
-
-    def heading(self, step: Step) -> str:
-        """Return the line that opens a layer."""
-        block = self.derivation.layer(step)
-        if block is None:
-            return ""
-        kind = rf" {{\normalfont\small {prose(block.kind)}}}" if block.kind else ""
-        return rf"\subsection*{{{prose(block.name)}{kind}}}"
-
-    def backward(self) -> list[str]:
-        """Return the gradients from the output back."""
-        d = self.derivation
-        steps = [step for step in reversed(d.steps) if step.flows]
-        if not steps:
-            return []
-        seed = self.equations.gradient_name(d.output)
-        result = [r"\section*{Backward}", f"From the output back, beginning with $\\displaystyle {seed} = 1$."]
-        forks, block = d.forks, None
-        waiting: list[list[Item]] = []
-        for step in steps:
-            if step.block != block:
-                result += beside(waiting)
-                waiting, block = [], step.block
-                result.append(self.heading(step))
-            waiting.append(self.step(step, forks.get(step.number, [])))
-        return [*result, *beside(waiting), self.legend()]
-
-    def step(self, step: Step, forks: Sequence[str]) -> list[Item]:
-        """Return what goes back from a stage, and the sums that it completes; the first has what the gate does."""
-        equations = [self.equations.back(step, flow) for flow in step.flows]
-        equations += [self.equations.fork(name) for name in forks]
-        first, *rest = (Item(one, remark=one.note) for one in equations)
-        said = "; ".join(filter(None, (f"{_kind(step)} {step.habit}".strip(), first.remark)))
-        return [first._replace(label=str(step.number), remark=said), *rest]
-
-    def legend(self) -> str:
-        """Return what colours and frames mean, and what SymPy says."""
-        colours = r"\textcolor{value}{Values are green}, \textcolor{gradient}{gradients red}"
-        frames = "" if self.derivation.arrays else "; gradients of the inputs are framed"
-        said = "".join(f" {prose(text)}" for text in proofs(self.derivation, self.trace.digits))
-        return rf"{{\small {colours}{frames}.{said}\par}}"
-
-    def asked(self) -> list[str]:
-        """Return the sum over paths and forward mode, where they were asked for."""
-        trace, result = self.trace, []
-        speller = Speller(trace.derivation, trace.digits, PLAIN)
-        lines = [answers.paths(trace, speller, 80)] if trace.paths else []
-        lines += [answers.passes(trace, speller, 80)] if trace.passes else []
-        for some in lines:
-            title, *rest = ["".join(text for text, _ in line) for line in some]
-            shown = "\\\\\n".join(typed(line) for line in rest)
-            result.append(f"\\section*{{{prose(title)}}}\n{{\\small\\raggedright\n{shown}\\par}}")
-        return result
-
-    def check(self) -> list[str]:
-        """Return the comparison with the other methods, and the sentence of meaning."""
-        result = []
-        if self.trace.report is not None:
-            table = check_table(self.trace.report)
-            result = [r"\section*{Check}", tabular(table.headings, table.rows), sentence(table.summary)]
-            result += [*self.forms(table.forms), *(rf"{{\small {sentence(note)}\par}}" for note in table.notes)]
-        if self.trace.meaning:
-            result.append(rf"\textbf{{What it means:}} {sentence(self.trace.meaning)} (tried out).")
-        return result
-
-    def forms(self, forms: Sequence[tuple[str, str]]) -> list[str]:
-        """Return SymPy's closed forms, as far as they fit on the page."""
-        items = []
-        for name, form in forms:
-            if name in self.equations.names:
-                graph = parse(Source(form))
-                names = {one: Piece(self.equations.name(one)) for one in graph.inputs}
-                right = write(graph, LATEX, names).text
-                items.append(Item(Equation(self.equations.gradient_name(name), (right,))))
-        fit = [item for item in items if fits([item]) and depth(item.equation.stages[0]) <= DEEPEST]
-        return [rf"SymPy's closed form\nopagebreak{aligned(fit)}"] if fit else []
+    if any(depth(stage) > DEEPEST for one in written for stage in one.stages):
+        return ""
+    items = [Item(one) for one in written]
+    for scale, size in ((LARGE, r"\Large"), *SIZES[:3]):
+        if fits(items, LINE / scale):
+            return f"{{{size}\\vspace*{{-2\\baselineskip}}\n{aligned(items, LINE / scale)}\\par}}"
+    return ""
 
 
-def _kind(step: Step) -> str:
-    return step.gate.replace("_", " ")
+def _given(page: Document, block: blocks.Given) -> list[str]:
+    given = [page.equations.given(leaf) for leaf in block.leaves]
+    return [r"\section*{Given}", *beside([[Item(one, remark=one.note)] for one in given])] if block.listed else []
+
+
+def _forward(page: Document, block: blocks.Forward) -> list[str]:
+    """Return every stage as symbol = formula = numbers = value."""
+    result = [r"\section*{Forward}"] if block.layers else []
+    for layer in block.layers:
+        items = [[Item(page.equations.forward(step), str(step.number), step.kind)] for step in layer.lines]
+        result += [*_layer(layer), *beside(items)]
+    return result
+
+
+def _layer(layer: Layer[Any]) -> list[str]:
+    kind = rf" {{\normalfont\small {prose(layer.kind)}}}" if layer.kind else ""
+    return [rf"\subsection*{{{prose(layer.name)}{kind}}}"] if layer.name else []
+
+
+def _backward(page: Document, block: blocks.Backward) -> list[str]:
+    """Return the gradients from the output back, and what colours and frames mean."""
+    if not block.layers:
+        return []
+    seed = page.equations.gradient_name(block.output)
+    result = [r"\section*{Backward}", f"From the output back, beginning with $\\displaystyle {seed} = 1$."]
+    for layer in block.layers:
+        result += [*_layer(layer), *beside([_back(page, back) for back in layer.lines])]
+    colours = r"\textcolor{value}{Values are green}, \textcolor{gradient}{gradients red}"
+    frames = "" if page.arrays else "; gradients of the inputs are framed"
+    said = "".join(f" {prose(text)}" for text in page.proofs)
+    return [*result, rf"{{\small {colours}{frames}.{said}\par}}"]
+
+
+def _back(page: Document, back: Back) -> list[Item]:
+    """Return what goes back from a stage, and the sums that it completes; the first has what the gate does."""
+    first, *rest = (Item(one, remark=one.note) for one in page.equations.backward(back))
+    said = "; ".join(filter(None, (back.habit, first.remark)))
+    return [first._replace(label=str(back.step.number), remark=said), *rest]
+
+
+def _asked(page: Document, block: blocks.Why | blocks.Tangents) -> list[str]:
+    title, *rest = page.answer(block, PLAIN, TYPED)
+    shown = "\\\\\n".join(map(typed, rest))
+    return [f"\\section*{{{prose(title)}}}\n{{\\small\\raggedright\n{shown}\\par}}"]
+
+
+def _check(page: Document, block: blocks.Check) -> list[str]:
+    table = check_table(block.report)
+    notes = [rf"{{\small {sentence(note)}\par}}" for note in table.notes]
+    shown = tabular(table.headings, table.rows)
+    return [r"\section*{Check}", shown, sentence(table.summary), *_forms(page, table.forms), *notes]
+
+
+def _forms(page: Document, forms: Sequence[tuple[str, str]]) -> list[str]:
+    """Return SymPy's closed forms, as far as they fit on the page."""
+    items = []
+    for name, form in forms:
+        if name in page.equations.names:
+            graph = parse(Source(form))
+            names = {one: Piece(page.equations.name(one)) for one in graph.inputs}
+            right = write(graph, LATEX, names).text
+            items.append(Item(Equation(page.equations.gradient_name(name), (right,))))
+    fit = [item for item in items if fits([item]) and depth(item.equation.stages[0]) <= DEEPEST]
+    return [rf"SymPy's closed form\nopagebreak{aligned(fit)}"] if fit else []
+
+
+SETTERS: Setters[Document, str] = {
+    blocks.Title: _title,
+    blocks.Problem: lambda page, block: [sentence(block.message)],
+    blocks.Names: lambda page, block: [
+        rf"${text}$ stands for {prose(name)}." for text, name in page.equations.short.items()
+    ],
+    blocks.Given: _given,
+    blocks.Forward: _forward,
+    blocks.Hidden: lambda page, block: [f"{block.said}."],
+    blocks.Stopped: lambda page, block: [rf"\textbf{{The forward pass stops here.}} {sentence(block.message)}"],
+    blocks.Backward: _backward,
+    blocks.Why: _asked,
+    blocks.Tangents: _asked,
+    blocks.Check: _check,
+    blocks.Meaning: lambda page, block: [rf"\textbf{{What it means:}} {sentence(block.text)} (tried out)."],
+    **blocks.without(blocks.Circuit, blocks.Values, blocks.Chosen, blocks.NoGates),
+}
+"""The document from top to bottom: which blocks, and what sets them."""

@@ -7,23 +7,29 @@ spans, and other text of the user's has its signs as entities.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import zip_longest
+from typing import Any
 
-from gradcheck.deriving.records import CONSTANT, Leaf, Step, shape_of
+from gradcheck.deriving import sheet as blocks
+from gradcheck.deriving.records import Leaf, Step
+from gradcheck.deriving.sheet import Layer, Setters, set_blocks, sheet
 from gradcheck.deriving.trace import Trace
 from gradcheck.errors import visible
-from gradcheck.notation.latex_names import CHARACTERS, word
-from gradcheck.writing.text import plural
-from gradcheck.writing.trace import answers
-from gradcheck.writing.trace.check_table import check_table, proofs
-from gradcheck.writing.trace.equations import Equation, Equations
+from gradcheck.notation.board import BOARD
+from gradcheck.notation.latex_names import on_web, word
+from gradcheck.notation.numbers import number
+from gradcheck.writing.trace.check_table import check_table
+from gradcheck.writing.trace.equations import Document, Equation, Equations
 from gradcheck.writing.trace.picture import quantity
 from gradcheck.writing.trace.pictures import mermaid_text
-from gradcheck.writing.trace.spelling import Speller, number
 from gradcheck.writing.trace.tex_width import ANSWER, END, GRADIENT, VALUE, rows, width
 
 LINE, REMARK = 41.0, 8.0
 """Width of a line of formulas in em, that of a page on GitHub; and of the column of remarks in it."""
+
+TYPED = 100
+"""Characters of a line in typewriter type."""
 
 MOST_EDGES, MOST_CHARACTERS = 500, 50_000
 """What mermaid draws, unless it is told otherwise."""
@@ -40,16 +46,6 @@ ENTITIES = re.compile(r"[<>&|$~]|\](?=[(\[:])|(?<=www)\.|:(?=//)")
 
 BEGINNING = re.compile(r"^[-+#=.)]")
 """What they might take for the beginning of a heading or of a list."""
-
-FOREIGN = {tex: rf"\text{{{sign}}}" for sign, tex in CHARACTERS.items() if tex.startswith(r"\text{")}
-"""Letters that a TeX of plain ASCII needs commands for, and a web page does not."""
-
-UNKNOWN = re.compile(r"\\text\{U\+([0-9A-F]+)\}")
-
-
-def markdown(trace: Trace) -> str:
-    """Return a trace as a Markdown document."""
-    return _Page(trace).text()
 
 
 def code(text: str) -> str:
@@ -94,188 +90,153 @@ def cell(text: str) -> str:
     return f"<code>{''.join(c if c.isalnum() else f'&#{ord(c)};' for c in visible(text))}</code>"
 
 
-class _Page:
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
-        self.derivation = trace.derivation
-        self.equations = Equations(trace.derivation, trace.digits)
+def markdown(trace: Trace) -> str:
+    """Return a trace as a Markdown document."""
+    page = Document(trace, Equations(trace.derivation, trace.digits, web=True))
+    return "\n\n".join(set_blocks(page, sheet(trace), SETTERS)) + "\n"
 
-    def text(self) -> str:
-        """Return all sections."""
-        parts = [*self.title(), *self.circuit(), *self.given(), *self.forward()]
-        if self.derivation.stopped:
-            parts.append(f"**The forward pass stops here.** {phrase(self.derivation.stopped)}")
-        else:
-            parts += [*self.backward(), *self.values(), *self.asked(), *self.check()]
-        return "\n\n".join(filter(None, parts)) + "\n"
 
-    def title(self) -> list[str]:
-        """Return the expression or the name of the network, its value and the point."""
-        d = self.derivation
-        result = [f"# {code(' '.join(d.title.split()))}"]
-        if not d.stopped:
-            line = f"{code(d.output)} = {self.number(d.value)}"
-            scalars = [leaf for leaf in d.leaves if leaf.kind != CONSTANT and not shape_of(leaf.value)]
-            shown = ", ".join(f"{code(leaf.name)} = {self.number(float(leaf.value))}" for leaf in scalars)
-            result.append(line + (f" at {shown}" if shown and not d.arrays else ""))
-        if self.trace.problem is not None and self.trace.problem.message != d.stopped:
-            result.append(prose(self.trace.problem.message))
-        for text, name in self.equations.short.items():
-            result.append(f"{fenced('math', text)}\n\nstands for {code(name)} in formulas.")
-        return result
+def _title(page: Document, block: blocks.Title) -> list[str]:
+    heading = f"# {code(' '.join(block.text.split()))}"
+    if block.value is None:
+        return [heading]
+    digits = page.trace.digits
+    shown = ", ".join(f"{code(leaf.name)} = {number(float(leaf.value), digits)}" for leaf in block.point)
+    point = f" at {shown}" if shown and not page.arrays else ""
+    return [heading, f"{code(block.output)} = {number(block.value, digits)}{point}"]
 
-    def number(self, value: float) -> str:
-        return number(value, self.trace.digits)
 
-    def circuit(self) -> list[str]:
-        """Return the picture; nothing where mermaid would refuse it."""
-        edges = sum(len(step.operands) for step in self.derivation.steps) + 1
-        if not self.derivation.steps or edges > MOST_EDGES or self.derivation.stopped:
-            return []
-        drawn = mermaid_text(self.trace)
-        if len(drawn) > MOST_CHARACTERS:
-            return []
-        return ["## Circuit", "Along each wire: the value \\| the gradient that flows back.", fenced("mermaid", drawn)]
+def _circuit(page: Document, block: blocks.Circuit) -> list[str]:
+    """Return the picture; nothing where mermaid would refuse it."""
+    if not 0 < block.wires <= MOST_EDGES:
+        return []
+    drawn = mermaid_text(page.trace)
+    if len(drawn) > MOST_CHARACTERS:
+        return []
+    return ["## Circuit", "Along each wire: the value \\| the gradient that flows back.", fenced("mermaid", drawn)]
 
-    def given(self) -> list[str]:
-        """Return the arrays that are given."""
-        leaves = [one for one in self.derivation.leaves if one.kind != CONSTANT]
-        if not any(shape_of(leaf.value) for leaf in leaves) and not self.derivation.stopped:
-            return []
-        return ["## Given", *self.blocks([self.equations.given(leaf)._replace(note="") for leaf in leaves])]
 
-    def forward(self) -> list[str]:
-        """Return every stage as symbol = formula = numbers = value."""
-        if not self.derivation.steps:
-            return []
-        result = ["## Forward"]
-        waiting: list[Equation] = []
-        block = None
-        for step in self.derivation.steps:
-            if step.block != block:
-                result += self.blocks(waiting)
-                waiting, block = [], step.block
-                result.append(self.heading(step))
-            equation = self.equations.forward(step)
-            waiting.append(equation._replace(note=f"[{step.number}] {_kind(step)}"))
-        result += self.blocks(waiting)
-        if self.derivation.hidden:
-            result.append(f"{plural(self.derivation.hidden, 'stage')} not shown.")
-        return result
+def _forward(page: Document, block: blocks.Forward) -> list[str]:
+    """Return every stage as symbol = formula = numbers = value."""
+    result = ["## Forward"] if block.layers else []
+    for layer in block.layers:
+        notes = [f"[{step.number}] {step.kind}" for step in layer.lines]
+        result += [*_layer(layer), *_aligned(page, map(page.equations.forward, layer.lines), notes)]
+    return result
 
-    def heading(self, step: Step) -> str:
-        """Return the line that opens a layer."""
-        block = self.derivation.layer(step)
-        if block is None:
-            return ""
-        return f"### {code(block.name)} {phrase(block.kind)}".rstrip()
 
-    def backward(self) -> list[str]:
-        """Return the gradients from the output back, a block of formulas for each stage."""
-        d = self.derivation
-        steps = [step for step in reversed(d.steps) if step.flows]
-        if not steps:
-            return []
-        seed = Equation(self.equations.gradient_name(d.output), ("1",))
-        result = ["## Backward", "From the output back, beginning with", *self.blocks([seed])]
-        forks, block = d.forks, None
-        for step in steps:
-            if step.block != block:
-                block = step.block
-                result.append(self.heading(step))
-            result.append(f"**[{step.number}]** {phrase(f'{_kind(step)} {step.habit}'.strip())}")
-            mine = [self.equations.back(step, flow) for flow in step.flows]
-            mine += [self.equations.fork(name) for name in forks.get(step.number, [])]
-            result += [*self.blocks([one._replace(note="") for one in mine]), *(prose(one.note) for one in mine)]
-        said = "Values are green, gradients red" + ("." if d.arrays else "; the gradients of the inputs are bold.")
-        return [*result, " ".join([said, *map(prose, proofs(d, self.trace.digits))])]
+def _layer(layer: Layer[Any]) -> list[str]:
+    return [f"### {code(layer.name)} {phrase(layer.kind)}".rstrip()] if layer.name else []
 
-    def blocks(self, equations: Sequence[Equation]) -> list[str]:
-        """Return equations as blocks of formulas, none with more colours than GitHub takes."""
-        result: list[str] = []
-        lines: list[str] = []
-        colours = 0
-        room = LINE - max((width(one.left) for one in equations), default=0.0)
-        room -= REMARK * any(one.note for one in equations)
-        for one in equations:
-            found, count = rows(one.stages, room), _colours(one.stages)
-            if count > MOST_COLOURS:
-                found, count = rows([*map(self.equations.bare, one.stages[:-1]), one.stages[-1]], room), 1
-            if lines and colours + count > MOST_COLOURS:
-                result.append(_aligned(lines))
-                lines, colours = [], 0
-            remark = f" && {_remark(one.note)}" if one.note else ""
-            lines += [f"{one.left} &{found[0]}{remark}", *(f"&{text}" for text in found[1:])]
-            colours += count
-        return [*result, _aligned(lines)] if lines else result
 
-    def values(self) -> list[str]:
-        """Return all quantities with their values and gradients."""
-        leaves = [leaf for leaf in self.derivation.leaves if leaf.kind != CONSTANT]
-        cells = [*map(self.row, leaves), *map(self.row, self.derivation.steps)]
-        return (
-            ["## Values and gradients", table(["quantity", "from", "value", "gradient"], cells, {0, 1})]
-            if cells
-            else []
-        )
+def _backward(page: Document, block: blocks.Backward) -> list[str]:
+    """Return the gradients from the output back, a block of formulas for each stage."""
+    if not block.layers:
+        return []
+    seed = Equation(page.equations.gradient_name(block.output), ("1",))
+    result = ["## Backward", "From the output back, beginning with", *_aligned(page, [seed])]
+    for layer in block.layers:
+        result += _layer(layer)
+        for back in layer.lines:
+            lines = page.equations.backward(back)
+            result.append(f"**[{back.step.number}]** {phrase(back.habit)}")
+            result += _aligned(page, lines)
+            result += [prose(one.note) for one in lines if one.note]
+    said = "Values are green, gradients red" + ("." if page.arrays else "; the gradients of the inputs are bold.")
+    return [*result, " ".join([said, *map(prose, page.proofs)])]
 
-    def row(self, one: Leaf | Step) -> list[str]:
-        """Return a row; arrays that are too large for it as their shapes."""
-        source = f"[{one.number}] {_kind(one)}" if isinstance(one, Step) else one.kind
-        gradient = "" if one.gradient is None else quantity(one.gradient, self.trace.digits)
-        return [cell(one.name), phrase(source), phrase(quantity(one.value, self.trace.digits)), phrase(gradient)]
 
-    def asked(self) -> list[str]:
-        """Return the sum over paths and forward mode, where they were asked for."""
-        trace, result = self.trace, []
-        speller = Speller(trace.derivation, trace.digits)
-        lines = [answers.paths(trace, speller, 100)] if trace.paths else []
-        lines += [answers.passes(trace, speller, 100)] if trace.passes else []
-        for some in lines:
-            title, *rest = ["".join(text for text, _ in line) for line in some]
-            result += [f"## {phrase(title)}", fenced("text", "\n".join(rest))]
-        return result
+def _values(page: Document, block: blocks.Values) -> list[str]:
+    """Return all quantities with their values and gradients."""
+    rows = [_row(page, one) for one in block.quantities]
+    headings = ["quantity", "from", "value", "gradient"]
+    return ["## Values and gradients", table(headings, rows, {0, 1})] if rows else []
 
-    def check(self) -> list[str]:
-        """Return the comparison with the other methods, and the sentence of meaning."""
-        result = []
-        if self.trace.report is not None:
-            found = check_table(self.trace.report)
-            cells = [[cell(row[0]), *map(phrase, row[1:])] for row in found.rows]
-            result = ["## Check", table(found.headings, cells, {0, len(found.headings) - 1}), prose(found.summary)]
-            output = code(self.derivation.output)
-            forms = [f"- ∂{output}/∂{code(name)} = {code(form)}" for name, form in found.forms]
-            result += ["SymPy's closed forms:", "\n".join(forms)] if forms else []
-            result += [prose(note) for note in found.notes]
-        if self.trace.meaning:
-            result.append(f"**What it means:** {phrase(self.trace.meaning)} (tried out).")
-        return result
+
+def _row(page: Document, one: Leaf | Step) -> list[str]:
+    """Return a row; arrays that are too large for it as their shapes."""
+    source = f"[{one.number}] {one.kind}" if isinstance(one, Step) else one.kind
+    numbers = ["" if value is None else quantity(value, page.trace.digits) for value in (one.value, one.gradient)]
+    return [cell(one.name), *map(phrase, (source, *numbers))]
+
+
+def _asked(page: Document, block: blocks.Why | blocks.Tangents) -> list[str]:
+    title, *rest = page.answer(block, BOARD, TYPED)
+    return [f"## {phrase(title)}", fenced("text", "\n".join(rest))]
+
+
+def _check(page: Document, block: blocks.Check) -> list[str]:
+    found = check_table(block.report)
+    cells = [[cell(row[0]), *map(phrase, row[1:])] for row in found.rows]
+    result = ["## Check", table(found.headings, cells, {0, len(found.headings) - 1}), prose(found.summary)]
+    output = code(page.trace.derivation.output)
+    forms = [f"- ∂{output}/∂{code(name)} = {code(form)}" for name, form in found.forms]
+    result += ["SymPy's closed forms:", "\n".join(forms)] if forms else []
+    return [*result, *(prose(note) for note in found.notes)]
+
+
+SETTERS: Setters[Document, str] = {
+    blocks.Title: _title,
+    blocks.Problem: lambda page, block: [prose(block.message)],
+    blocks.Names: lambda page, block: [
+        f"{fenced('math', text)}\n\nstands for {code(name)} in formulas." for text, name in page.equations.short.items()
+    ],
+    blocks.Circuit: _circuit,
+    blocks.Given: lambda page, block: (
+        ["## Given", *_aligned(page, map(page.equations.given, block.leaves))] if block.listed else []
+    ),
+    blocks.Forward: _forward,
+    blocks.Hidden: lambda page, block: [f"{block.said}."],
+    blocks.Stopped: lambda page, block: [f"**The forward pass stops here.** {phrase(block.message)}"],
+    blocks.Backward: _backward,
+    blocks.Values: _values,
+    blocks.Why: _asked,
+    blocks.Tangents: _asked,
+    blocks.Check: _check,
+    blocks.Meaning: lambda page, block: [f"**What it means:** {phrase(block.text)} (tried out)."],
+    **blocks.without(blocks.Chosen, blocks.NoGates),
+}
+"""The document from top to bottom: which blocks, and what sets them."""
+
+
+def _aligned(page: Document, equations: Iterable[Equation], notes: Sequence[str] = ()) -> list[str]:
+    """Return equations, with notes beside them, as blocks of formulas, none with more colours than GitHub takes."""
+    every = list(equations)
+    result: list[str] = []
+    lines: list[str] = []
+    colours = 0
+    room = LINE - max((width(one.left) for one in every), default=0.0)
+    room -= REMARK * bool(notes)
+    for one, note in zip_longest(every, notes):
+        found, count = rows(one.stages, room), _colours(one.stages)
+        if count > MOST_COLOURS:
+            found, count = rows([*map(page.equations.bare, one.stages[:-1]), one.stages[-1]], room), 1
+        if lines and colours + count > MOST_COLOURS:
+            result.append(_math(lines))
+            lines, colours = [], 0
+        remark = f" && {_remark(note)}" if note else ""
+        lines += [f"{one.left} &{found[0]}{remark}", *(f"&{text}" for text in found[1:])]
+        colours += count
+    return [*result, _math(lines)] if lines else result
 
 
 def _colours(stages: Sequence[str]) -> int:
     return sum(text.count(mark) for text in stages for mark in COLOURS)
 
 
-def _kind(step: Step) -> str:
-    return step.gate.replace("_", " ")
-
-
 def _remark(text: str) -> str:
     """Return a text within a formula; the commands of `latex_words` are not known to web pages."""
     plain = all(c.isalnum() or c in " []" for c in text)
-    return rf"\text{{{text}}}" if plain else rf"\mathrm{{{word(visible(text))}}}"
+    return rf"\text{{{text}}}" if plain else rf"\mathrm{{{word(visible(text), on_web)}}}"
 
 
-def _aligned(lines: Sequence[str]) -> str:
+def _math(lines: Sequence[str]) -> str:
     inside = " \\\\\n".join(lines)
     return fenced("math", _painted(f"\\begin{{aligned}}\n{inside}\n\\end{{aligned}}"))
 
 
 def _painted(text: str) -> str:
-    """Return formulas as GitHub takes them: with its colours, and without the commands that it forbids."""
+    """Return formulas with their colours."""
     for mark, colour in COLOURS.items():
         text = text.replace(mark, rf"{{\color{{{colour}}}")
-    for tex, shown in FOREIGN.items():
-        text = text.replace(tex, shown)
-    text = UNKNOWN.sub(lambda found: rf"\text{{{chr(int(found[1], 16))}}}", text)
-    return text.replace(ANSWER, r"\mathbf{").replace(END, "}").replace(r"\operatorname{", r"\mathrm{")
+    return text.replace(ANSWER, r"\mathbf{").replace(END, "}")

@@ -6,7 +6,8 @@ from gradcheck.deriving import records
 from gradcheck.deriving.records import Derivation, Leaf, Step, shape_of
 from gradcheck.drawing.circuit import CONSTANT, GATE, INPUT, SHORTCUT, Box, Circuit, Cluster, Wire
 from gradcheck.errors import visible
-from gradcheck.writing.trace.spelling import Speller, inline, number, shaped
+from gradcheck.notation.numbers import inline, number
+from gradcheck.writing.trace.spelling import Speller, shaped
 
 SIGNS = {
     "add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "pow": "^", "inv": "1/x", "square": "x²",

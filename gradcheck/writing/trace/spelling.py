@@ -8,13 +8,15 @@ from typing import Any
 
 from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.deriving.records import Derivation, Flow, Formula, Leaf, Step, Symbol, shape_of
-from gradcheck.deriving.trace import DIGITS
 from gradcheck.errors import visible
 from gradcheck.graph.evaluation import evaluate
 from gradcheck.notation.board import BOARD
+from gradcheck.notation.numbers import DIGITS, inline, number
 from gradcheck.notation.printer import ATOM, POWER, Notation, Piece, applied, signed, write
 from gradcheck.ops.shapes import show
 from gradcheck.writing.text import plural
+
+__all__ = ["Speller", "inline", "number", "shaped", "sized", "without_repetition"]
 
 PRODUCTS = frozenset({"matmul", "outer"})
 IN_SHAPES = PRODUCTS | {"input", "mT", "add", "transpose"}
@@ -29,23 +31,6 @@ FINER = (9, 12, 15, 17)
 LOST = 2
 """Digits that rounded numbers may lose on the way to their result."""
 
-WHOLE = 1e15
-"""Whole numbers below this are written in full."""
-
-
-def number(value: float, digits: int = DIGITS) -> str:
-    """Return a number rounded to so many significant digits; whole numbers in full."""
-    if math.isfinite(value) and value == math.floor(value) and abs(value) < WHOLE:
-        return str(int(value))
-    return f"{float(value):.{digits}g}"
-
-
-def inline(value: Any, digits: int = DIGITS) -> str:
-    """Return a number, or an array as nested brackets in one line."""
-    if not shape_of(value):
-        return number(float(value), digits)
-    return f"[{', '.join(inline(part, digits) for part in value)}]"
-
 
 def shaped(shape: tuple[int, ...]) -> str:
     """Return a shape beside a formula or along a wire: 2×3, or (3,), which no one takes for a number."""
@@ -55,14 +40,6 @@ def shaped(shape: tuple[int, ...]) -> str:
 def sized(shape: tuple[int, ...]) -> str:
     """Return a shape in a sentence: 2×3, 3 numbers, or "a scalar"."""
     return plural(shape[0], "number") if len(shape) == 1 else show(shape)
-
-
-def rounded(value: Any, digits: int = DIGITS) -> bool:
-    """Whether some number shows fewer digits than it has."""
-    if not shape_of(value):
-        text = number(float(value), digits)
-        return math.isfinite(value) and float(text) != float(value)
-    return any(rounded(part, digits) for part in value)
 
 
 class Speller:
@@ -93,13 +70,19 @@ class Speller:
             return visible(found)
         return visible(f"d{self.derivation.output}/d{name}")
 
+    def fixed(self, name: str) -> bool:
+        """Whether a quantity is a number of the expression itself."""
+        return name in self.quantities and self.quantities[name].node in self.derivation.graph.constants
+
+    def name(self, name: str) -> str:
+        """Return what a leaf or step is called."""
+        return visible(name)
+
     def symbol(self, symbol: Symbol) -> Piece:
         """Return a symbol of a formula."""
         if symbol.of_gradient:
             return Piece(self.gradient_name(symbol.name), ATOM if self.derivation.arrays else POWER)
-        if self.quantities[symbol.name].node in self.derivation.graph.constants:
-            return self.notation.constant(symbol.name)
-        return Piece(visible(symbol.name))
+        return self.notation.constant(symbol.name) if self.fixed(symbol.name) else Piece(self.name(symbol.name))
 
     def formula(self, formula: Formula) -> str:
         """Return a formula in names."""

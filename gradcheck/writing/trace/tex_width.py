@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gradcheck.errors import display_width
+
 VALUE, GRADIENT, ANSWER, END = "\ue000", "\ue001", "\ue002", "\ue003"
 """Marks before a value, a gradient and the gradient of an input, and after each; names never hold them."""
 
@@ -135,6 +137,8 @@ def _of(sign: str) -> float:
         return _DEFAULT_COMMAND
     if sign in _NARROW:
         return 0.37
+    if display_width(sign) > 1:
+        return 1.0
     return 0.95 if sign in _BROAD else 0.78 if sign.isupper() else 0.54
 
 

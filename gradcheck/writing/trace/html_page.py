@@ -1,14 +1,16 @@
-"""What every part of the page needs: the trace, its typesetter, and when each number is revealed."""
+"""What every part of the page needs: the blocks, a typesetter, and when each number is revealed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from gradcheck.deriving.records import Derivation, Leaf, Step
+from gradcheck.deriving.records import Derivation, Leaf, Step, shape_of
+from gradcheck.deriving.sheet import Backward, Block, Forward, Given, flat, sheet
 from gradcheck.deriving.trace import Trace
-from gradcheck.drawing.svg import escaped
 from gradcheck.errors import visible
-from gradcheck.writing.trace.html_math import Typesetter
+from gradcheck.notation.markup import escaped
+from gradcheck.writing.trace.html_formulas import Typesetter
 from gradcheck.writing.trace.spelling import Speller
 
 
@@ -39,39 +41,37 @@ class Timeline(NamedTuple):
     moments: list[Moment]
 
 
-def timeline(derivation: Derivation) -> Timeline:
+def timeline(type_: Typesetter, blocks: Iterable[Block]) -> Timeline:
     """Return when what is revealed: inputs, stage by stage forward, then back from the output.
 
     A gradient is known when the last of its contributions has arrived.
     """
+    derivation, known = type_.derivation, type_.quantities
     speller = Speller(derivation)
-    count = len(derivation.steps)
+    steps = [step for one in blocks if isinstance(one, Forward) for step in flat(one.layers)]
+    backs = [back for one in blocks if isinstance(one, Backward) for back in flat(one.layers)]
     values = {leaf.name: 0 for leaf in derivation.leaves}
     moments = [Moment("The inputs are given.", "")]
-    for k, step in enumerate(derivation.steps, 1):
+    for k, step in enumerate(steps, 1):
         values[step.name] = k
         stage = f"{visible(step.name)} = {speller.formula(step.formula)}"
-        moments.append(Moment(f"Forward, {k} of {count}: {stage}", str(step.number)))
-    flows: dict[int, int] = {}
-    known = derivation.quantities
-    if derivation.output in known and known[derivation.output].gradient is not None:
-        name = speller.gradient_name(derivation.output)
-        moments.append(Moment(f"Backward begins with {name} = 1", _key(derivation, derivation.output)))
+        moments.append(Moment(f"Forward, {k} of {len(steps)}: {stage}", str(step.number)))
+    output = known.get(derivation.output)
+    if output is not None and output.gradient is not None:
+        moments.append(
+            Moment(f"Backward begins with {speller.gradient_name(output.name)} = 1", type_.keys[output.name])
+        )
     begin = len(moments) - 1
-    back = [step for step in reversed(derivation.steps) if step.flows]
-    for k, step in enumerate(back, 1):
+    flows: dict[int, int] = {}
+    for k, (step, shares, _) in enumerate(backs, 1):
         flows[step.number] = len(moments)
-        to = " and ".join(dict.fromkeys(visible(flow.operand) for flow in step.flows))
-        text = f"Backward, {k} of {len(back)}: from {visible(step.name)} back to {to}"
+        to = " and ".join(dict.fromkeys(visible(share.flow.operand) for share in shares))
+        text = f"Backward, {k} of {len(backs)}: from {visible(step.name)} back to {to}"
         moments.append(Moment(text, str(step.number)))
     gradients = {
         name: max((flows.get(part.step, begin) for part in one.parts), default=begin) for name, one in known.items()
     }
     return Timeline(values, gradients, flows, moments)
-
-
-def _key(derivation: Derivation, name: str) -> str:
-    return Typesetter(derivation, 0).keys[name]
 
 
 PROOFS = {
@@ -83,25 +83,37 @@ PROOFS = {
 """Verdict on a gradient → its mark and what that means; the others have none."""
 
 
-class Sheet(NamedTuple):
-    """A trace and how it is written.
+class Page(NamedTuple):
+    """A page.
 
     Attributes:
-        trace: the trace.
+        trace: what is shown.
+        blocks: the same, laid out.
         type: writes formulas.
-        speller: writes plain text.
         time: when what is revealed.
+        drawn: the circuit; "" if it is too large.
     """
 
     trace: Trace
+    blocks: tuple[Block, ...]
     type: Typesetter
-    speller: Speller
     time: Timeline
+    drawn: str = ""
 
     @property
     def derivation(self) -> Derivation:
         """The derivation."""
         return self.trace.derivation
+
+    @property
+    def leaves(self) -> list[Leaf]:
+        """Variables and parameters."""
+        return [leaf for one in self.blocks if isinstance(one, Given) for leaf in one.leaves]
+
+    @property
+    def arrays(self) -> bool:
+        """Whether some quantity is an array: then a stage has no room in a line."""
+        return any(shape_of(one.value) for one in self.derivation.quantities.values())
 
     def mark(self, one: Leaf | Step, at: int | None = None) -> str:
         """Return the attributes of an element about a leaf or step, which is revealed at a position."""
@@ -115,7 +127,7 @@ class Sheet(NamedTuple):
         return f'<abbr class="proof {escaped(one.proof.word)}" title="{title}">{sign}</abbr>'
 
 
-def sheet(trace: Trace) -> Sheet:
-    """Return a trace with what the page needs to write it."""
-    derivation = trace.derivation
-    return Sheet(trace, Typesetter(derivation, trace.digits), Speller(derivation, trace.digits), timeline(derivation))
+def page_of(trace: Trace) -> Page:
+    """Return a trace with what a page needs to show it."""
+    blocks, type_ = sheet(trace), Typesetter(trace.derivation, trace.digits)
+    return Page(trace, blocks, type_, timeline(type_, blocks))
