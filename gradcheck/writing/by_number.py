@@ -152,7 +152,7 @@ class _Table:
             second = self.grid(self.methods[k:], DIGITS, full, True, False)
             if max(width_of(first), width_of(second)) <= width:
                 return [*first, *second], False
-        return [line for g in self.rows for line in self.stacked(g)], False
+        return [line for g in self.rows for line in self.stacked(g, width)], False
 
     def grid(self, methods: Sequence[str], digits: int, full: bool, last: bool, forms: bool) -> list[Line]:
         """Return a table; the last of two has the verdicts, the first of two the values."""
@@ -175,13 +175,17 @@ class _Table:
             return text
         return f"{text} {self.plus_minus} {g.error_bound:.1g}"
 
-    def stacked(self, g: Gradient) -> list[Line]:
-        """Return one number as lines."""
-        full = _looks_right(g, DIGITS)
-        result: list[Line] = [[("  ", ""), (visible(g.name), "head"), (" = ", ""), (number(g.at), "")]]
-        for method in self.methods:
-            result.append([(f"    {TITLES[method]:<18} ", "dim"), (self.cell(g, method, full), "")])
-        result.append([(f"    {'verdict':<18} ", "dim"), (g.verdict, g.verdict)])
+    def stacked(self, g: Gradient, width: int) -> list[Line]:
+        """Return one number as lines, with as many digits as fit."""
+        result: list[Line] = []
+        for digits in NARROWER:
+            full = _looks_right(g, digits)
+            cells = [(TITLES[m], (self.cell(g, m, full, digits), "")) for m in self.methods]
+            result = [[("  ", ""), (visible(g.name), "head"), (" = ", ""), (number(g.at, digits=digits), "")]]
+            for title, cell in [*cells, ("verdict", (g.verdict, g.verdict))]:
+                result.append([(f"    {title:<18} ", "dim"), cell])
+            if width_of(result) <= width:
+                break
         return result
 
 
