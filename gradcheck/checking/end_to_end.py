@@ -71,7 +71,7 @@ class Lines:
         self.graph = graph
         self.gates = gates
         self.seed = seed
-        self.line = Line(graph, values, gates.depends, gates.dust())
+        self.line = Line(graph, values, gates.depends, gates.rounding_floor())
         self.values = values
         self.directions: list[Directed] = []
         self.thorough = False
@@ -172,7 +172,7 @@ class Lines:
         if self.thorough:
             return False
         self.thorough = True
-        self.line.dust = self.gates.dust(formulas=True)
+        self.line.rounding_floor = self.gates.rounding_floor(formulas=True)
         return True
 
     def _settle(self, node: int, k: int, seen: Along, scale: float, size: float) -> None:
@@ -293,7 +293,9 @@ class Lines:
         """Return whether the function changes visibly when some numbers of an input move."""
         move = np.zeros(np.shape(self.values[node]))
         move.flat[places] = scale_of(self.values[node])
-        return any(not abs(self.line.at({node: move}, step)) <= 8 * self.line.dust for step in (NUDGE, -NUDGE))
+        return any(
+            not abs(self.line.at({node: move}, step)) <= 8 * self.line.rounding_floor for step in (NUDGE, -NUDGE)
+        )
 
     def moved_one_by_one(self, node: int, seen: tuple[Array, Array]) -> None:
         """Take the differences of every single number, end to end, where their bars are narrow."""

@@ -181,7 +181,7 @@ class Exact:
             if still and self.fine.still(self.fine.at(node, cone, [self.fine.step(node)])):
                 zero = self.system.literal("0")
                 # A slope may hide below the last digit: inside an op, beside a number that is far larger.
-                return Slope(SMOOTH, zero, self.fine.dust / self.fine.step(node), zero, zero, False)
+                return Slope(SMOOTH, zero, self.fine.rounding_floor / self.fine.step(node), zero, zero, False)
             self.refined = True
             self.spent += 6 * FINE_COST * len(cone)
             return settle(self.coarse, self.fine, node, cone, rough)
@@ -195,7 +195,7 @@ class Exact:
         """Go on in the digits of the fine differences, so that every method is as sharp as they are."""
         self.system, self.values = self.fine.system, self.fine.values
 
-    def dust(self, at: float) -> Any:
+    def rounding_floor(self, at: float) -> Any:
         """Return the rounding that a gradient with respect to an input of size `at` may carry."""
         used = self._fine if self._fine is not None and self.system is self._fine.system else self.coarse
-        return used.dust * 10**20 / (abs(self.system.constant(repr(at))) if at else 1)
+        return used.rounding_floor * 10**20 / (abs(self.system.constant(repr(at))) if at else 1)

@@ -35,7 +35,7 @@ class Gates:
         found: what the differences say of each wanted input.
         words: the verdicts on its numbers.
         clean: the wanted inputs whose numbers all agree, beyond doubt.
-        told: node → the relative error, as a part of the largest number, that would have shown in its
+        resolution: node → the relative error, as a part of the largest number, that would have shown in its
             gradient or anywhere between it and the output.
         wrong: node → the gates that brought it a wrong gradient; empty if they only passed it on.
     """
@@ -50,7 +50,7 @@ class Gates:
         self.found: dict[int, Arrays] = {}
         self.words: dict[int, Array] = {}
         self.wrong: dict[int, list[int]] = {}
-        self.told: dict[int, float] = {}
+        self.resolution: dict[int, float] = {}
         self.clean: set[int] = set()
         self.closely = Closely()
         self.back = Pass(graph, values, self.depends, self.closely)
@@ -77,19 +77,19 @@ class Gates:
         """Compare, and return what goes further back."""
         graded = self.graded(node)
         wanted = node in self.wanted
-        self.told[node] = max([self.told.get(share.user, 0.0) for share in shares])
+        self.resolution[node] = max([self.resolution.get(share.user, 0.0) for share in shares])
         if total.size is None and total.bar is None and total.width is None and np.array_equal(graded, total.value):
             # Only moved, and both in the same way.
             if wanted:
                 found = arrays_of(total)
-                self.told[node] = max(self.told[node], LAST_DIGITS * ULP)
+                self.resolution[node] = max(self.resolution[node], LAST_DIGITS * ULP)
                 self.found[node], self.words[node] = found, judge_arrays.judge_equal(found)
                 if not self.words[node].any():
                     self.clean.add(node)
             self.upstream[node] = flow = Flow(graded)
             return flow
         found = arrays_of(total)
-        self.told[node] = max(self.told[node], judge_arrays.relative(found))
+        self.resolution[node] = max(self.resolution[node], judge_arrays.relative(found))
         if total.width is None and judge_arrays.clean(graded, found):
             if wanted:
                 self.found[node], self.words[node] = found, np.zeros(found.value.shape, dtype=np.uint8)
@@ -162,7 +162,7 @@ class Gates:
         """Return which differences of single numbers of an input are at odds with backprop."""
         return ~(np.abs(self.graded(node).ravel()[places] - slope) <= bar)
 
-    def dust(self, formulas: bool = False) -> float:
+    def rounding_floor(self, formulas: bool = False) -> float:
         """Return what float64 rounding may do to the function's value; with `formulas`, inside ops too."""
         gates = {node: flow.value for node, flow in self.upstream.items() if self.graph.left[node] >= 0}
         total = rounding_of(self.values, gates)

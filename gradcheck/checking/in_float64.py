@@ -60,7 +60,7 @@ def examine(place: ArrayPlace, wrt: Sequence[str], *, seed: int = 0, exhaustive:
         lines = Lines(graph, values, gates, seed)
         if exhaustive:
             for node in nodes:
-                seen = every_number(graph, values, node, gates.dust(), partial(gates.doubtful, node))
+                seen = every_number(graph, values, node, gates.rounding_floor(), partial(gates.doubtful, node))
                 lines.moved_one_by_one(node, seen)
         lines.look(directions=not exhaustive)
         culprits = {name: gates.culprits(node) if gates.wrong else [] for node, name in nodes.items()}
@@ -77,7 +77,7 @@ def _tensor(gates: Gates, lines: Lines, node: int, name: str, culprits: list[int
     if caught is not None and node in lines.local:
         # Moving numbers by themselves adds to what the gates told, and takes nothing away.
         caught = min(caught, judge_arrays.caught_by(lines.local[node], words) or caught)
-    caught = None if caught is None else max(caught, gates.told.get(node, 0.0))
+    caught = None if caught is None else max(caught, gates.resolution.get(node, 0.0))
     at_fault = _named(gates.graph, culprits)
     reasons = {}
     if words.any():

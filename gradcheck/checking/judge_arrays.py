@@ -28,7 +28,7 @@ from gradcheck.checking.judge import (
 CANCELLED = 64 * ULP
 """A sum below this part of the sizes of its terms is a zero, within rounding."""
 
-WORN = 1e-9
+ROUNDING_SHARE = 1e-9
 """A bar that is no more than this part of the sizes of the terms is rounding, and nothing worse."""
 
 SMALLEST = 2.0**-1040
@@ -89,10 +89,10 @@ def judge(graded: Any, found: Arrays) -> Any:
     if not (open_.any() or wrong.any() or found.width.any()) and graded.all():
         return words
     if open_.any():
-        worn = found.bar <= WORN * found.size + 2 * SMALLEST
-        zero = worn & (abs(found.value) <= CANCELLED * found.size + SMALLEST) & (abs(found.value) <= found.allowed)
+        rounded = found.bar <= ROUNDING_SHARE * found.size + 2 * SMALLEST
+        zero = rounded & (abs(found.value) <= CANCELLED * found.size + SMALLEST) & (abs(found.value) <= found.allowed)
         words[open_] = SEVERITY.index(INCONCLUSIVE)
-        words[open_ & worn] = SEVERITY.index(LOSSY)
+        words[open_ & rounded] = SEVERITY.index(LOSSY)
         words[open_ & zero] = SEVERITY.index(AGREE)
     words[(graded == 0) & (found.value == 0) & (found.size == 0) & (found.bar == 0)] = SEVERITY.index(NOT_EXERCISED)
     words[found.width > found.allowed] = SEVERITY.index(KINK)
@@ -173,7 +173,7 @@ def meeting(graded: float, value: float, width: float) -> str:
 
 def tells(bar: float, sides_bar: float, graded: float, size: float) -> bool:
     """Return whether what was seen along a line is sharp enough to judge a gradient made of terms of this size."""
-    return min(bar, sides_bar) <= max(NARROW * abs(graded), WORN * size) + SMALLEST
+    return min(bar, sides_bar) <= max(NARROW * abs(graded), ROUNDING_SHARE * size) + SMALLEST
 
 
 def judge_direction(graded: float, seen: Any, size: float, slack: float, width: float) -> tuple[str, float, float]:

@@ -155,13 +155,13 @@ class _NumberByNumber:
         claimed = self._claimed(claim)
         rows = []
         for k, (index, node, value) in enumerate(place.elements(name)):
-            dust = self.exact.dust(value)
-            back = Answer(rough[k], sharp[k], dust) if "backprop" in self.asked.engines else None
-            symbolic, slope = self._symbolic_answer(node, dust), slopes.get(node)
+            floor = self.exact.rounding_floor(value)
+            back = Answer(rough[k], sharp[k], floor) if "backprop" in self.asked.engines else None
+            symbolic, slope = self._symbolic_answer(node, floor), slopes.get(node)
             typed = None
             if claim is not None and claimed is not None:
                 slack = 4 * abs(rough[k] - to_float(sharp[k])) if math.isfinite(rough[k]) else 0.0
-                typed = Answer(claimed[0][k], claimed[1][k], dust, claimed=True, written=claim.number, slack=slack)
+                typed = Answer(claimed[0][k], claimed[1][k], floor, claimed=True, written=claim.number, slack=slack)
             graded = typed or back or symbolic
             assert graded is not None
             scale = self.largest / (abs(value) or 1.0)
@@ -183,12 +183,12 @@ class _NumberByNumber:
         count = len(self.place.elements(claim.name))
         return [claim.special] * count, [self.exact.system.nan] * count
 
-    def _symbolic_answer(self, node: int, dust: Any) -> Answer | None:
+    def _symbolic_answer(self, node: int, floor: Any) -> Answer | None:
         if self.adjoints is None:
             return None
         found = self.adjoints[node]
         exact = self.exact.system.literal("0") if found is None else found
-        return Answer(to_float(exact), exact, dust, conventional=bool(self.exact.bends))
+        return Answer(to_float(exact), exact, floor, conventional=bool(self.exact.bends))
 
     def _lossy_value(self) -> Verdict | None:
         """Return a verdict if the function's own value has lost its digits, though gradients have not.

@@ -165,15 +165,15 @@ def _proof(worked: Worked, node: int, cells: list[int], sharp: list[Any], refere
     values = worked.values[node]
     # An element of a branch that is not taken may have no value.
     at = [x if math.isfinite(x) else 0.0 for x in (values.ravel().tolist() if shape_of(values) else [float(values)])]
-    dust = [exact.dust(x) for x in at]
+    rounding_floor = [exact.rounding_floor(x) for x in at]
     # What lies below the digits computed is zero.
     found = [adjoints[k] if referee.moves[k] else own for k, own in zip(cells, sharp, strict=True)]
-    truth = [zero if x is None or abs(x) <= bar else x for x, bar in zip(found, dust, strict=True)]
+    truth = [zero if x is None or abs(x) <= bar else x for x, bar in zip(found, rounding_floor, strict=True)]
     rough = worked.gradients[node]
     numbers = rough.ravel().tolist() if shape_of(rough) else [float(rough)]
     scales = [referee.largest / (abs(x) or 1.0) for x in at]
     behind = [cell in referee.bent for cell in cells]
-    words = [_word(*one) for one in zip(numbers, sharp, truth, dust, scales, behind, strict=True)]
+    words = [_word(*one) for one in zip(numbers, sharp, truth, rounding_floor, scales, behind, strict=True)]
     floats: Any = [to_float(x) for x in truth]
     if hasattr(rough, "shape"):
         import numpy as np

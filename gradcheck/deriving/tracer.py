@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradcheck.checking.check import check_place
 from gradcheck.checking.points import Point, given, shape_of
@@ -13,15 +13,15 @@ from gradcheck.checking.report import Report
 from gradcheck.checking.settings import Settings
 from gradcheck.deriving.chart import single_numbers
 from gradcheck.deriving.derive import Subject, Worked, derive, derive_until, work_out
+from gradcheck.deriving.forward_mode import forward_mode
 from gradcheck.deriving.meaning import meaning
+from gradcheck.deriving.paths import paths_to
 from gradcheck.deriving.proofs import prove
+from gradcheck.deriving.records import Derivation
 from gradcheck.deriving.selection import focused, shallow
 from gradcheck.deriving.trace import Asked, Trace
 from gradcheck.errors import DomainError, Source, UsageError, did_you_mean
 from gradcheck.graph.shapes import infer
-
-if TYPE_CHECKING:
-    from gradcheck.deriving.records import Derivation
 
 
 def trace(
@@ -133,8 +133,6 @@ def _selected(derivation: Derivation, asked: Asked) -> Derivation:
 
 
 def _paths(derivation: Derivation, worked: Worked, subject: Subject, name: str) -> Any:
-    from gradcheck.deriving.paths import paths_to
-
     known = [name for name, one in derivation.quantities.items() if one.gradient is not None]
     if name not in known:
         there = name in derivation.quantities
@@ -145,6 +143,4 @@ def _paths(derivation: Derivation, worked: Worked, subject: Subject, name: str) 
 
 
 def _passes(derivation: Derivation, worked: Worked, subject: Subject) -> Any:
-    from gradcheck.deriving.forward_mode import forward_mode
-
     return forward_mode(derivation, worked, subject.system)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck.arithmetic.structural import MOVES
 from gradcheck.engines.flows import Array, Flow, contracted, moved, to_shape, weighted
 from gradcheck.ops import OPS
 from gradcheck.ops.shapes import Shape, axes
@@ -99,8 +100,6 @@ def _folded(gate: Gate, flow: Flow, k: int) -> Flow:
 
 
 def _windows(reach: dict[str, Any]) -> Callable[..., Any]:
-    from gradcheck.arithmetic.structural import MOVES
-
     return lambda x, zero=0: MOVES["windows"](x, zero=zero, **reach)
 
 
@@ -290,5 +289,5 @@ DEFINITIONS: dict[str, Handler] = {
 }
 """How each array op's elements flow; ops that are not here are taken apart by their definition."""
 
-MOVES = frozenset(op.name for op in OPS.values() if op.copies)
+COPYING = frozenset(op.name for op in OPS.values() if op.copies)
 """Ops whose result is made of copies of their operands' elements."""

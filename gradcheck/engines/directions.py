@@ -71,13 +71,13 @@ class Line:
         graph: the graph; the function is the sum of its output's elements.
         values: the float64 array of each node.
         depends: which nodes have to be computed again.
-        dust: what rounding may do to the function's value.
+        rounding_floor: what rounding may do to the function's value.
     """
 
-    def __init__(self, graph: Graph, values: Values, depends: Sequence[bool], dust: float = 0.0) -> None:
+    def __init__(self, graph: Graph, values: Values, depends: Sequence[bool], rounding_floor: float = 0.0) -> None:
         self.graph = graph
         self.values = values
-        self.dust = dust
+        self.rounding_floor = rounding_floor
         self.gates = [
             (node, FLOAT_ARRAYS.function(graph.ops[node], graph.params.get(node, ())), graph.operands(node))
             for node in graph.gates
@@ -87,7 +87,7 @@ class Line:
     @property
     def size(self) -> float:
         """The size of the numbers that the function's value is made of."""
-        return self.dust / EPS
+        return self.rounding_floor / EPS
 
     def at(self, direction: Direction, step: float) -> float:
         """Return by how much the function changes `step` times along the direction."""
@@ -114,7 +114,7 @@ class Line:
         beyond: list[Along] = []
         for h in STEPS:
             changes = [self.at(direction, h * k) for k in OFFSETS]
-            noise = ACCURACY * (self.dust + EPS * float(np.nanmax(np.abs([*changes, 0.0])))) / h
+            noise = ACCURACY * (self.rounding_floor + EPS * float(np.nanmax(np.abs([*changes, 0.0])))) / h
             found = _slopes(changes, h, noise)
             seen.append(found)
             if found.bar <= CLEAR * size and abs(found.value - expected) <= found.bar + CLEAR * size:
@@ -131,7 +131,7 @@ class Line:
     def _glance(self, direction: Direction) -> Along:
         """Return the slope from one step to either side: a curvature, or a kink, shows in their sum."""
         ahead, behind = self.at(direction, GLANCE), self.at(direction, -GLANCE)
-        noise = ACCURACY * (self.dust + EPS * max(abs(ahead), abs(behind))) / GLANCE
+        noise = ACCURACY * (self.rounding_floor + EPS * max(abs(ahead), abs(behind))) / GLANCE
         bar = abs(ahead + behind) / GLANCE + noise
         return Along((ahead - behind) / (2 * GLANCE), _or_infinite(bar), math.nan, math.nan, math.inf, noise)
 
@@ -191,9 +191,9 @@ def _beyond_jump(changes: list[float], h: float, noise: float) -> Along:
 
 def _jumping(steep: list[tuple[float, float]]) -> bool:
     """Whether the value changes by as much in a small step as in a large one."""
-    (near, dust), (nearer, _) = steep[-2:]
+    (near, noise), (nearer, _) = steep[-2:]
     ratio = STEPS[-2] / STEPS[-1]
-    return math.isfinite(nearer) and near > 100 * dust and 0.99 * ratio * near < nearer < 1.01 * ratio * near
+    return math.isfinite(nearer) and near > 100 * noise and 0.99 * ratio * near < nearer < 1.01 * ratio * near
 
 
 def _growing(steep: list[tuple[float, float]]) -> bool:

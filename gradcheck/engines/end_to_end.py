@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck import progress
 from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.engines.copies import Copies, Dense, Point, dense, destinations, elementwise, general, matmul
-from gradcheck.engines.definitions import MOVES
+from gradcheck.engines.definitions import COPYING
 from gradcheck.engines.directions import scale_of
 from gradcheck.engines.flows import Array
 from gradcheck.engines.local_differences import needed
@@ -70,7 +71,7 @@ class Chunked:
         self.spare = self._spare()
         self.weighted = self._weighted(depends)
         self.to: dict[int, Array | None] = {}
-        self.largest = max([np.size(values[gate]) for gate, op, *_ in self.gates if op not in MOVES], default=1)
+        self.largest = max([np.size(values[gate]) for gate, op, *_ in self.gates if op not in COPYING], default=1)
 
     def changes(self, place: Array, value: Array) -> Array:
         """Return by how much the output's sum changes when elements `place`, one a copy, become `value`."""
@@ -102,7 +103,7 @@ class Chunked:
         return whole.reshape(-1, len(place)).sum(axis=0)
 
     def _other(self, gate: int, op: str, params: Params, bases: list[Array], moving: list[Copies | None]) -> Copies:
-        if op in MOVES and len(bases) == 1 and isinstance(moving[0], Point):
+        if op in COPYING and len(bases) == 1 and isinstance(moving[0], Point):
             if gate not in self.to:
                 self.to[gate] = destinations(FLOAT_ARRAYS.function(op, params), bases[0])
             to = self.to[gate]
@@ -158,14 +159,16 @@ Doubt = Callable[[Array, Array, Array], Array]
 """(flat indices, slopes, bars) → which of these numbers deserve both sides."""
 
 
-def every_number(graph: Graph, values: Sequence[Any], node: int, dust: float, doubt: Doubt) -> tuple[Array, Array]:
+def every_number(
+    graph: Graph, values: Sequence[Any], node: int, rounding_floor: float, doubt: Doubt
+) -> tuple[Array, Array]:
     """Return the slope along every number of an input, and the bound on its error; infinite where unknown.
 
     Args:
         graph: the graph; the function is the sum of its output's elements.
         values: the float64 array of each node.
         node: the input.
-        dust: what rounding may do to the function's value.
+        rounding_floor: what rounding may do to the function's value.
         doubt: says for which numbers a step to one side does not do.
     """
     x = np.asarray(values[node], dtype=float)
@@ -179,7 +182,7 @@ def every_number(graph: Graph, values: Sequence[Any], node: int, dust: float, do
     once = _to(chunked, flat, np.concatenate([np.arange(x.size), sample]), np.concatenate([steps, -steps[sample]]))
     one, other = once[: x.size], once[x.size :]
     slope = one / ((flat + steps) - flat)
-    noise = ACCURACY * (dust + EPS * np.abs(one)) / np.abs(steps)
+    noise = ACCURACY * (rounding_floor + EPS * np.abs(one)) / np.abs(steps)
     bent = np.abs(one[sample] + other) / np.abs(steps[sample])
     bar = noise + 2 * bent[np.isfinite(bent)].max(initial=0.0)
     places = np.arange(x.size)
@@ -202,6 +205,7 @@ def _to(chunked: Chunked, x: Array, places: Array, steps: Array) -> Array:
     found = np.empty(len(places))
     start = 0
     while start < len(places):
+        progress.say("every number, end to end", start, len(places), inner=True)
         end = start + max(LEAST, ELEMENTS // chunked.largest)
         some = places[start:end]
         found[start:end] = chunked.changes(some, x[some] + steps[start:end])

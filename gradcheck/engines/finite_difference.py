@@ -93,7 +93,7 @@ class Differences:
             known = values if live is None else [values[k] for k in live]
             self.largest = max((abs(v) for v in known if is_finite(v)), default=system.literal("1"))
             self.last_digits = system.literal(f"1e-{digits - GUARD}")
-            self.dust = self.largest * self.last_digits
+            self.rounding_floor = self.largest * self.last_digits
 
     def cone(self, node: int, limit: int) -> list[int] | None:
         """Return the gates to recompute when `node` changes; None if there are more than `limit`."""
@@ -140,7 +140,7 @@ class Differences:
         """Return the slope along `node`; with `flat`, four slopes of almost zero are zero."""
         f0, h = self.values[self.graph.output], self.step(node)
         back2, back, ahead, ahead2 = stencil
-        noise = self.dust / h
+        noise = self.rounding_floor / h
         right = (-3 * f0 + 4 * ahead - ahead2) / (2 * h) if is_finite(ahead) and is_finite(ahead2) else None
         left = (3 * f0 - 4 * back + back2) / (2 * h) if is_finite(back) and is_finite(back2) else None
         if left is None or right is None:
@@ -161,7 +161,7 @@ class Differences:
         small = self.system.literal("1e-8")
         steps = [self.scale(node) * small, max(self.scale(node), small / small) * small]
         found = self.at(node, cone, [sign * step for step in steps for sign in (-1, 1)])
-        return any(is_finite(f) and abs(f - f0) > self.dust for f in found)
+        return any(is_finite(f) and abs(f - f0) > self.rounding_floor for f in found)
 
 
 def settle(coarse: Differences, fine: Differences, node: int, cone: list[int], rough: list[Any]) -> Slope:

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck import progress
 from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
-from gradcheck.engines.definitions import DEFINITIONS, MOVES, NUMBERS, Gate
+from gradcheck.engines.definitions import COPYING, DEFINITIONS, NUMBERS, Gate
 from gradcheck.engines.elementwise_slopes import NATURAL, Close, slopes
 from gradcheck.engines.flows import Array, Flow, joined, to_shape, weighted
 from gradcheck.engines.formulas import definition
@@ -80,6 +81,7 @@ class Pass:
             found = shares.pop(node, None)
             if found is None or not depends[node]:
                 continue
+            progress.say("gate by gate", graph.output - node, graph.output + 1, inner=True)
             flow = meet(node, joined([share.flow for share in found]), found)
             for place, operand in enumerate(graph.operands(node)):
                 if depends[operand]:
@@ -143,7 +145,7 @@ class Pass:
     def _origin(self, node: int) -> Array | None:
         """Return which element of some earlier node each element of `node` is a copy of."""
         graph, chain = self.graph, []
-        while graph.ops[node] in MOVES and len(graph.operands(node)) == 1:
+        while graph.ops[node] in COPYING and len(graph.operands(node)) == 1:
             chain.append(node)
             (node,) = graph.operands(node)
         numbers = np.arange(np.size(self.values[node])).reshape(np.shape(self.values[node]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 from gradcheck.errors import GradcheckError, Source
 from gradcheck.networks.build import Builder
@@ -62,8 +63,6 @@ def _network(root: Node, name: str, folder: str, outside: bool, problems: list[G
 
 def matching(networks: Iterable[Network], pattern: str | None) -> list[Network]:
     """Return the networks whose file or name fits a pattern of -k: part of it, or with * and ?."""
-    from fnmatch import fnmatchcase
-
     if pattern is None:
         return list(networks)
     wide = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
