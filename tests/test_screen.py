@@ -96,3 +96,14 @@ def test_the_header_says_what_was_differentiated(text: str, header: str) -> None
     assert done.report["checks"][0]["value"] == pytest.approx(4.155)
     assert done.err.startswith(header.replace("5.27", "4.155"))
     assert done.report["checks"][0]["differentiated"] == header.rpartition(" = ")[0].rpartition("   ")[2]
+
+
+@pytest.mark.parametrize(("form", "said"), [
+    ("text", "sum of W.dot(X) = 4.155\n"), ("latex", "The sum of its elements is $f = "),
+    ("markdown", "`f` = 4.155, the sum of W.dot(X)\n"), ("html", "</math>, the sum of W.dot(X)</p>"),
+    ("json", '"differentiated": "sum of W.dot(X)"'),
+])  # fmt: skip
+def test_traces_say_it_too(form: str, said: str) -> None:
+    at = ("--at", "W=[[1,2],[0.5,-1]],X=[[1,0.27],[0.5,1.75]]", "-o", form)
+    assert said in run("trace", "W.dot(X)", *at).out
+    assert "sum of" not in run("trace", "sum(W.dot(X))", *at).out.replace("sum of all", "").split("<script")[0]

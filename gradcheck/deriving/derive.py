@@ -53,6 +53,7 @@ class Subject(NamedTuple):
         wanted: inputs whose gradients are asked for.
         kinds: input → its kind; INPUT for those that are missing.
         layers: name of a block → what kind of layer it is.
+        output: what the output is called.
     """
 
     title: str
@@ -63,6 +64,7 @@ class Subject(NamedTuple):
     wanted: Collection[str]
     kinds: Mapping[str, str] = {}
     layers: Mapping[str, str] = {}
+    output: str = ""
 
     @classmethod
     def at(
@@ -231,6 +233,7 @@ class _Writer:
         return Derivation(
             subject.title, graph, tuple(leaves), steps, self.blocks(steps), self.named[graph.output],
             _number(self.values[graph.output]), any(self.chart.shapes) or subject.system.accumulate is not None,
+            summed=f"sum of {subject.output}" if subject.shapes[subject.graph.output] and subject.output else "",
         )  # fmt: skip
 
     def leaf(self, node: int) -> Leaf:

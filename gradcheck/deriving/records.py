@@ -194,6 +194,7 @@ class Derivation(NamedTuple):
         arrays: whether anything in it is an array.
         stopped: why the forward pass stopped behind the last step; "" if it did not.
         hidden: how many steps a selection left out.
+        summed: of an output that is an array, what was differentiated ("sum of W.dot(X)"); else "".
     """
 
     title: str
@@ -206,6 +207,7 @@ class Derivation(NamedTuple):
     arrays: bool
     stopped: str = ""
     hidden: int = 0
+    summed: str = ""
 
     @property
     def quantities(self) -> dict[str, Leaf | Step]:

@@ -29,6 +29,7 @@ class Title(NamedTuple):
         output: name of the output.
         value: its value; None where the forward pass stopped.
         point: the single numbers that are given.
+        summed: of an output that is an array, what was differentiated; else "".
     """
 
     text: str
@@ -36,6 +37,7 @@ class Title(NamedTuple):
     output: str
     value: float | None
     point: tuple[Leaf, ...]
+    summed: str
 
 
 class Problem(NamedTuple):
@@ -231,7 +233,7 @@ def sheet(trace: Trace) -> tuple[Block, ...]:
 def _blocks(trace: Trace, d: Derivation) -> Iterator[Block]:
     given = tuple(leaf for leaf in d.leaves if leaf.kind != CONSTANT)
     point = tuple(leaf for leaf in given if not shape_of(leaf.value))
-    yield Title(d.title, bool(d.blocks), d.output, None if d.stopped else d.value, point)
+    yield Title(d.title, bool(d.blocks), d.output, None if d.stopped else d.value, point, d.summed)
     if trace.problem is not None and trace.problem.message != d.stopped:
         yield Problem(trace.problem.message)
     yield Names()

@@ -86,10 +86,13 @@ def trace_problem(
         place = shown.place(numbers)
     except DomainError as stopped:
         subject = Subject.at(problem.title, shown.graph, shapes, numbers, arrays, problem.wrt)
-        return _stopped(subject._replace(kinds=problem.kinds, layers=problem.layers), stopped, asked)
+        return _stopped(
+            subject._replace(kinds=problem.kinds, layers=problem.layers, output=problem.output), stopped, asked
+        )
     subject = Subject(
-        problem.title, shown.graph, shapes, place.system, place.values, problem.wrt, problem.kinds, problem.layers
-    )
+        problem.title, shown.graph, shapes, place.system, place.values, problem.wrt, problem.kinds, problem.layers,
+        problem.output,
+    )  # fmt: skip
 
     def checked() -> Report:
         if report is not None:

@@ -5,6 +5,7 @@ The object (version 1):
     gradcheck_trace   1
     title             the expression, or the name of the network
     output, value     name of the output, and its value
+    differentiated    what the gradients are of: the output, or of an array "sum of W.dot(X)"
     arrays            whether anything in it is an array
     leaves            variables, parameters and numbers: name, kind (input, parameter, buffer, data,
                       constant; stage for one that a selection shows as given), shape, value, gradient,
@@ -67,6 +68,7 @@ def _trace(trace: Trace) -> dict[str, Any]:
         "title": derivation.title,
         "output": derivation.output,
         "value": _number(derivation.value),
+        "differentiated": derivation.summed or derivation.output,
         "arrays": derivation.arrays,
         "leaves": [_leaf(leaf) for leaf in derivation.leaves],
         "steps": [_step(step) for step in derivation.steps],

@@ -100,7 +100,8 @@ def _title(page: Page, block: blocks.Title) -> list[str]:
         return [heading]
     output = page.derivation.quantities.get(block.output)
     value = page.type.result(block.value, f"v{output.node}" if output is not None else "", "value")
-    return [heading, f'<p class="result">{_equation(page, block.output, value)}{_point(page, block.point)}</p>']
+    summed = f", the {escaped(block.summed)}" if block.summed else ""
+    return [heading, f'<p class="result">{_equation(page, block.output, value)}{summed}{_point(page, block.point)}</p>']
 
 
 def _equation(page: Page, name: str, value: str) -> str:

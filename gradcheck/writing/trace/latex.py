@@ -69,7 +69,7 @@ def _title(page: Document, block: blocks.Title) -> list[str]:
     given = [page.equations.given(leaf) for leaf in block.point]
     shown = ", ".join(f"${one.left} = {painted(one.stages[0])}$" for one in given)
     point = f" at {shown}." if shown and not page.arrays else "."
-    return [heading, f"Its value is ${value}${point}"]
+    return [heading, f"{'The sum of its elements' if block.summed else 'Its value'} is ${value}${point}"]
 
 
 def _expression(page: Document) -> str:

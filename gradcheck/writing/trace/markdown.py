@@ -103,7 +103,8 @@ def _title(page: Document, block: blocks.Title) -> list[str]:
     digits = page.trace.digits
     shown = ", ".join(f"{code(leaf.name)} = {number(float(leaf.value), digits)}" for leaf in block.point)
     point = f" at {shown}" if shown and not page.arrays else ""
-    return [heading, f"{code(block.output)} = {number(block.value, digits)}{point}"]
+    summed = f", the {prose(block.summed)}" if block.summed else ""
+    return [heading, f"{code(block.output)} = {number(block.value, digits)}{summed}{point}"]
 
 
 def _circuit(page: Document, block: blocks.Circuit) -> list[str]:

@@ -93,12 +93,16 @@ def lines(trace: Trace, width: int, plus_minus: str = "±") -> list[Line]:
 
 
 def _title(page: Page, block: blocks.Title) -> list[Line]:
-    title = visible(block.text)
+    # Of an array the gradient of the sum is taken: the header says so before the number.
+    whole = block.summed == f"sum of {block.text}"
+    title = visible(block.summed if whole else block.text)
     title = title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"
     # A long expression may be broken behind its operators.
     line: Line = [(part, "head") for part in re.findall(r"[^-+*/,;=()]*[-+*/,;=()]?", title) if part]
     if block.value is not None:
-        named = f"   {visible(block.output)} = " if block.network else " = "
+        named = (
+            f"   {visible(block.summed or block.output)} = " if block.network or (block.summed and not whole) else " = "
+        )
         line += [(named, ""), (page.number(block.value), "value")]
     shown = ", ".join(f"{visible(leaf.name)} = {page.number(leaf.value)}" for leaf in block.point)
     return page.fold([*line, *([(f"   at {shown}", "")] if shown else [])], 4)
