@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.checking import judge_arrays
 from gradcheck.checking.gate_by_gate import Gates
-from gradcheck.checking.judge import AGREE, DISAGREE, INCONCLUSIVE, KINK, NOT_EXERCISED, SEVERITY
+from gradcheck.checking.judge import DISAGREE, INCONCLUSIVE, KINK, SEVERITY
 from gradcheck.checking.judge_arrays import Arrays
 from gradcheck.engines.directions import STEPS, Along, Direction, Line, random_direction, scale_of
 from gradcheck.engines.flows import Array
@@ -188,16 +188,11 @@ class Lines:
         self.found[node] = found
         one = Arrays(*(part.flat[k : k + 1] for part in found))
         words = self.words[node].copy()
-        word = judge_arrays.judge(self.gates.graded(node).flat[k : k + 1], one)[0]
-        if words.flat[k] == SEVERITY.index(KINK) and word == SEVERITY.index(DISAGREE) and one.width[0] > one.allowed[0]:
-            # Several kinks meet, and each rule took one of its own slopes: the gates have seen to that.
-            word = SEVERITY.index(KINK)
-            graded = float(self.gates.graded(node).flat[k])
-            self.reasons.setdefault(node, {})[k] = judge_arrays.meeting(
-                graded, float(one.value[0]), float(one.width[0])
-            )
-        words.flat[k] = max(word, SEVERITY.index(KINK)) if seen.jumps else word
+        graded = self.gates.graded(node).flat[k : k + 1]
+        words.flat[k], reason = judge_arrays.judge_again(words.flat[k], graded, one, seen.jumps)
         self.words[node] = words
+        if reason is not None:
+            self.reasons.setdefault(node, {})[k] = reason
 
     def _infinite(self, node: int, k: int) -> DomainError:
         name = self.gates.wanted[node]
@@ -258,25 +253,20 @@ class Lines:
 
     def _condemn(self, node: int, k: int) -> None:
         words = self.words[node].copy()
-        words.flat[k] = SEVERITY.index(DISAGREE)
+        words.flat[k], reason = judge_arrays.judge_by_line(float(self.gates.graded(node).flat[k]))
         self.words[node] = words
-        graded = float(self.gates.graded(node).flat[k])
-        self.reasons.setdefault(node, {})[k] = (
-            f"{graded!r} disagrees with the function's change along a line, though every gate agrees"
-        )
+        self.reasons.setdefault(node, {})[k] = reason
 
     def _unmoved(self) -> None:
         """Tell numbers that the function does not change with from those whose gradient is zero only here."""
-        agree, idle = SEVERITY.index(AGREE), SEVERITY.index(NOT_EXERCISED)
         parts: list[tuple[int, Array]] = []
         for node in self.gates.wanted:
             if node in self.gates.clean:
                 continue
-            words = self.words[node]
-            zero = ((words == agree) | (words == idle)) & (self.gates.graded(node) == 0)
-            places = np.flatnonzero(zero & (self.found[node].value == 0))
+            zero = judge_arrays.zeros(self.words[node], self.gates.graded(node), self.found[node])
+            places = np.flatnonzero(zero)
             if len(places):
-                self.words[node] = np.array(words)
+                self.words[node] = np.array(self.words[node])
                 parts.append((node, places))
         for _ in range(MOST_GROUPS):
             if not parts:
@@ -287,7 +277,7 @@ class Lines:
                 half = len(places) // 2
                 parts += [(node, places[:half]), (node, places[half:])]
             else:
-                self.words[node].flat[places] = agree if reacts else idle
+                self.words[node].flat[places] = judge_arrays.judge_zero(reacts)
 
     def _reacts(self, node: int, places: Array) -> bool:
         """Return whether the function changes visibly when some numbers of an input move."""
@@ -307,7 +297,6 @@ class Lines:
             np.where(better, value, found.value), np.where(better, bar, found.allowed), size,
             np.where(better, bar, found.bar), found.width,
         )  # fmt: skip
-        local = self.words[node]
         words = judge_arrays.judge(self.gates.graded(node), merged)
         self.found[node] = merged
-        self.words[node] = np.where(local == SEVERITY.index(DISAGREE), local, words)
+        self.words[node] = judge_arrays.worse_of(self.words[node], words)

@@ -11,9 +11,9 @@ import numpy as np
 
 from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.checking import judge_arrays
-from gradcheck.checking.array_place import ArrayPlace
 from gradcheck.checking.end_to_end import Directed, Lines
 from gradcheck.checking.gate_by_gate import Gates
+from gradcheck.checking.place import Place
 from gradcheck.checking.tensor import Tensor
 from gradcheck.engines.end_to_end import every_number
 from gradcheck.engines.memory import keep_freed
@@ -39,11 +39,11 @@ class Examined(NamedTuple):
     notes: list[str]
 
 
-def examine(place: ArrayPlace, wrt: Sequence[str], *, seed: int = 0, exhaustive: bool = False) -> Examined:
+def examine(place: Place, wrt: Sequence[str], *, seed: int = 0, exhaustive: bool = False) -> Examined:
     """Check backprop's gradient of the sum of the output with respect to the inputs `wrt`.
 
     Args:
-        place: the graph at a point, evaluated.
+        place: the graph at a point, in arrays.
         wrt: the inputs to check.
         seed: of the random directions.
         exhaustive: whether every number is also moved by itself, end to end.

@@ -166,9 +166,44 @@ def _beyond(graded: float, value: float, width: float) -> str:
     return f"{graded:.6g} is outside of the one-sided slopes, {low:.6g} to {high:.6g}"
 
 
-def meeting(graded: float, value: float, width: float) -> str:
-    """Return the sentence on a number in which several kinks meet."""
-    return f"{_beyond(graded, value, width)}; several kinks meet here, and each rule took one of its own slopes"
+def judge_again(before: int, graded: Any, one: Arrays, jumps: bool) -> tuple[int, str | None]:
+    """Return the place of the word on one number that was moved end to end, and a sentence if it needs one.
+
+    Args:
+        before: the place of the word that the gates gave it.
+        graded: backprop's gradient, an array of one number.
+        one: what moving it has shown, likewise.
+        jumps: whether the value jumps there.
+    """
+    word, reason = int(judge(graded, one)[0]), None
+    if before == SEVERITY.index(KINK) and word == SEVERITY.index(DISAGREE) and one.width[0] > one.allowed[0]:
+        # Several kinks meet, and each rule took one of its own slopes: the gates have seen to that.
+        word = SEVERITY.index(KINK)
+        beyond = _beyond(float(graded[0]), float(one.value[0]), float(one.width[0]))
+        reason = f"{beyond}; several kinks meet here, and each rule took one of its own slopes"
+    return (max(word, SEVERITY.index(KINK)) if jumps else word), reason
+
+
+def judge_by_line(graded: float) -> tuple[int, str]:
+    """Return the place of the word on a number with which a line disagrees, though no gate does, and why."""
+    why = f"{graded!r} disagrees with the function's change along a line, though every gate agrees"
+    return SEVERITY.index(DISAGREE), why
+
+
+def zeros(words: Any, graded: Any, found: Arrays) -> Any:
+    """Say, for each number, whether it is right and zero by every account: which may prove nothing."""
+    right = (words == SEVERITY.index(AGREE)) | (words == SEVERITY.index(NOT_EXERCISED))
+    return right & (graded == 0) & (found.value == 0)
+
+
+def judge_zero(reacts: bool) -> int:
+    """Return the place of the word on a zero, by whether the function changes with the number at all."""
+    return SEVERITY.index(AGREE if reacts else NOT_EXERCISED)
+
+
+def worse_of(gates: Any, alone: Any) -> Any:
+    """Return the words on numbers that were moved by themselves; what a gate has wrong stays wrong."""
+    return np.where(gates == SEVERITY.index(DISAGREE), gates, alone)
 
 
 def tells(bar: float, sides_bar: float, graded: float, size: float) -> bool:

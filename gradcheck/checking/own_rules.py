@@ -8,7 +8,7 @@ of such an op is checked once more, at its own operands, under a seeded random g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradcheck.checking import judge
 from gradcheck.checking.exact import SpreadError
@@ -22,9 +22,6 @@ from gradcheck.checking.ways import EXTRA_DIGITS
 from gradcheck.errors import Source
 from gradcheck.graph.graph import Graph
 from gradcheck.ops import OWN
-
-if TYPE_CHECKING:
-    from gradcheck.checking.array_place import ArrayPlace
 
 SMALL = 200
 """Numbers up to which an op is checked in a hundred digits."""
@@ -84,7 +81,7 @@ def _wrong(place: Place, node: int, depends: Sequence[bool], settings: Settings)
     return None
 
 
-def _tensors(place: ArrayPlace, asked: list[str], settings: Settings, small: bool) -> list[Tensor]:
+def _tensors(place: Place, asked: list[str], settings: Settings, small: bool) -> list[Tensor]:
     if small:
         try:
             return number_by_number(place, Asked(asked, settings.engines, {}, most_extra=EXTRA_DIGITS))

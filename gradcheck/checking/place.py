@@ -85,16 +85,19 @@ class Place:
             exact: the place in high precision.
             sharp: what `exact_gradients` gave.
         """
-        rough_values = {
-            n: (self.gradients[k] or 0.0) if upstream else self.values[k] for n, (k, upstream) in claim.uses.items()
-        }
-        values, _ = evaluate(claim.graph, self.system, rough_values)
         zero = exact.system.literal("0")
         sharp_values = {
             n: (sharp[k] or zero) if upstream else _known(exact, k) for n, (k, upstream) in claim.uses.items()
         }
         sharper, _ = evaluate(claim.graph, exact.system, sharp_values)
-        return [float(values[claim.graph.output])], [sharper[claim.graph.output]]
+        return [float(self.claimed_floats(claim))], [sharper[claim.graph.output]]
+
+    def claimed_floats(self, claim: Claim) -> Any:
+        """Return the claimed gradient as the formula gives it in float64."""
+        numbers = {
+            n: (self.gradients[k] or 0.0) if upstream else self.values[k] for n, (k, upstream) in claim.uses.items()
+        }
+        return evaluate(claim.graph, self.system, numbers)[0][claim.graph.output]
 
 
 def _known(exact: Exact, node: int) -> Any:

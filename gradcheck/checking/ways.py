@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from gradcheck.arithmetic import decimals
 from gradcheck.checking import judge
@@ -23,9 +23,6 @@ from gradcheck.checking.tensor import Tensor
 from gradcheck.graph.graph import CONSTANT, INPUT
 from gradcheck.language.claims import Claim
 from gradcheck.ops import OPS, OWN
-
-if TYPE_CHECKING:
-    from gradcheck.checking.array_place import ArrayPlace
 
 AFFORDABLE = 2_000_000
 """Cost, in additions of two numbers of a hundred digits, up to which every number is checked on its own:
@@ -67,14 +64,13 @@ def check(problem: Problem, place: Place, settings: Settings) -> Findings:
     if problem.every_number:
         asked = Asked(problem.wrt, settings.engines, problem.claims, problem.joint, formulas=True)
         return Findings(number_by_number(place, asked), [], EVERY_NUMBER)
-    arrays: ArrayPlace = place  # type: ignore[assignment]
-    by_number, by_symbols = affordable(arrays, problem.wrt)
+    by_number, by_symbols = affordable(place, problem.wrt)
     if by_symbols:
         try:
-            return _exact(problem, arrays, settings) if by_number else _with_symbols(problem, arrays, settings)
+            return _exact(problem, place, settings) if by_number else _with_symbols(problem, place, settings)
         except SpreadError:
             pass
-    return _in_float64(problem, arrays, settings)
+    return _in_float64(problem, place, settings)
 
 
 def written_out(place: Place) -> tuple[int, float]:
@@ -114,7 +110,7 @@ def _numbers(place: Place, wrt: Sequence[str]) -> int:
     return sum(place.point[name].size for name in wrt)
 
 
-def _exact(problem: Problem, place: ArrayPlace, settings: Settings) -> Findings:
+def _exact(problem: Problem, place: Place, settings: Settings) -> Findings:
     """Check every number by itself, with SymPy and with differences in high precision."""
     tensors = _judged(problem, place, settings.engines)
     notes: list[str] = []
@@ -123,7 +119,7 @@ def _exact(problem: Problem, place: ArrayPlace, settings: Settings) -> Findings:
     return Findings(tensors, notes, EVERY_NUMBER)
 
 
-def _with_symbols(problem: Problem, place: ArrayPlace, settings: Settings) -> Findings:
+def _with_symbols(problem: Problem, place: Place, settings: Settings) -> Findings:
     """Check gate by gate, and every number by SymPy in a hundred digits too."""
     found = _in_float64(problem, place, settings)
     sharp = _judged(problem, place, ("backprop", "symbolic"))
@@ -139,7 +135,7 @@ def _blended(rough: Tensor, sharp: Tensor) -> Tensor:
     return rough._replace(answers={**sharp.answers, **rough.answers}, words=words, reasons=reasons)
 
 
-def _judged(problem: Problem, place: ArrayPlace, engines: Sequence[str]) -> list[Tensor]:
+def _judged(problem: Problem, place: Place, engines: Sequence[str]) -> list[Tensor]:
     """Judge every number, and beside a formula of the user's own also what it stands in for."""
     tiny = len(place.scalar) * _numbers(place, problem.wrt) <= TINY
     extra = MOST_EXTRA if tiny else EXTRA_DIGITS
@@ -163,7 +159,7 @@ def _both(claim: Tensor, own: Tensor) -> Tensor:
     return claim._replace(words=words, reasons=reasons)
 
 
-def _in_float64(problem: Problem, place: ArrayPlace, settings: Settings) -> Findings:
+def _in_float64(problem: Problem, place: Place, settings: Settings) -> Findings:
     """Check gate by gate in float64, and where it is asked for every number end to end."""
     from gradcheck.checking.in_float64 import examine
 
@@ -182,7 +178,7 @@ def _in_float64(problem: Problem, place: ArrayPlace, settings: Settings) -> Find
     return Findings(tensors, [*(_at_fault(place, node) for node in nodes), *found.notes], method)
 
 
-def _claimed(place: ArrayPlace, claim: Claim, found: Tensor) -> Tensor:
+def _claimed(place: Place, claim: Claim, found: Tensor) -> Tensor:
     """Judge a hand-derived formula by the numbers that have been checked."""
     import numpy as np
 
