@@ -48,7 +48,7 @@ class _Line:
         if not inner and True in self.tasks:
             self.bars.remove_task(self.tasks.pop(True))
         if inner not in self.tasks:
-            self.tasks[inner] = self.bars.add_task("", total=total)
+            self.tasks[inner] = self.bars.add_task(visible(what)[:40], total=total)
         self.bars.update(self.tasks[inner], description=visible(what)[:40], completed=done, total=total)
 
     def clear(self) -> None:
