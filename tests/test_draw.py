@@ -760,7 +760,7 @@ def test_marks_stay_with_their_letters() -> None:
 
 
 def test_a_long_wire_counts_for_more_than_a_short_one() -> None:
-    bends = sweeps.Net(1, [], [[]] * 3, [[]] * 3, [Size(0, 0, (0,))] * 3)
+    bends = sweeps.RankedNet(1, [], [[]] * 3, [[]] * 3, [Size(0, 0, (0,))] * 3)
     weights = [sweeps._weight(sweeps.Link(a, b, 0), bends) for a, b in ((0, 0), (0, 1), (1, 2))]
     assert weights == sorted(set(weights))
 
@@ -768,6 +768,6 @@ def test_a_long_wire_counts_for_more_than_a_short_one() -> None:
 def test_of_equally_short_drawings_the_straighter_one_is_taken() -> None:
     sizes = [Size(0, 0, (0,)), Size(0, 0, (0,))]
     link = sweeps.Link(0, 1, 0)
-    net = sweeps.Net(2, [link], [[], [link]], [[link], []], sizes)
+    net = sweeps.RankedNet(2, [link], [[], [link]], [[link], []], sizes)
     assert sweeps._cost([0, 0], net)[1] == 0
     assert sweeps._cost([0, 1], net)[1] == 1

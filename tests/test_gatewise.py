@@ -20,7 +20,7 @@ from gradcheck.checking.in_float64 import examine
 from gradcheck.checking.judge import SEVERITY
 from gradcheck.checking.judge_arrays import Arrays, judge
 from gradcheck.checking.points import read, resolve
-from gradcheck.engines.flows import Flow
+from gradcheck.engines.flows import BarredFlow
 from gradcheck.errors import DomainError, Source
 from gradcheck.networks.loading import load
 from gradcheck.ops import OPS
@@ -324,7 +324,7 @@ def test_doubts_go_further_back_and_nothing_else_does() -> None:
     assert flow.value.tolist() == [1, 7]
     assert flow.bar.tolist() == [0, np.inf]
     sure = found._replace(allowed=np.full(2, 1e-12), bar=np.zeros(2))
-    assert _onward(np.array([1.0, 7.0]), sure, np.array([False, True]), False) == Flow(pytest.approx([1.0, 2.0]))
+    assert _onward(np.array([1.0, 7.0]), sure, np.array([False, True]), False) == BarredFlow(pytest.approx([1.0, 2.0]))
 
 
 # A number: backprop's gradient, then value, allowed, size, bar and width of the differences.

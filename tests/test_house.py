@@ -65,6 +65,16 @@ def test_no_circles_within_a_room() -> None:
     assert circles == []
 
 
+def test_a_class_has_a_name_of_its_own() -> None:
+    """Two things of one name are read as one."""
+    homes: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(module)
+    assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
+
+
 def test_engines_share_nothing_but_the_graph() -> None:
     names = {"gradcheck.engines.backprop", "gradcheck.engines.symbolic", "gradcheck.engines.finite_difference"}
     for name in names:

@@ -17,7 +17,7 @@ from gradcheck import cli
 from gradcheck.checking.judge import answered
 from gradcheck.commands import quiz as command
 from gradcheck.deriving.quiz import RIGHT, SO_FAR, WRONG, Grade, Question, grade, questions
-from gradcheck.deriving.quiz_answers import LONGEST, Reader, can_be_typed
+from gradcheck.deriving.quiz_answers import LONGEST, AnswerReader, can_be_typed
 from gradcheck.deriving.records import Derivation
 from gradcheck.deriving.selection import focused, shallow
 from gradcheck.errors import GradcheckError, LanguageError, PointError, SizeError, UsageError, display_width
@@ -56,7 +56,7 @@ def asked(one: Derivation, name: str) -> Question:
 
 
 def graded(one: Derivation, name: str, text: str) -> Grade:
-    return grade(Reader(one).read(text, everything(one)), asked(one, name), 6)
+    return grade(AnswerReader(one).read(text, everything(one)), asked(one, name), 6)
 
 
 def test_a_whole_conversation() -> None:
@@ -327,7 +327,7 @@ def test_the_number_that_is_shown_is_right(text: str, at: dict[str, Any]) -> Non
     one = derived(text, at)
     for question in questions(one):
         for digits in (3, 6, 17):
-            answer = Reader(one).read(inline(question.gradient, digits), ())
+            answer = AnswerReader(one).read(inline(question.gradient, digits), ())
             assert grade(answer, question, digits).word == RIGHT, (question.name, digits)
 
 
@@ -341,10 +341,10 @@ def test_the_rule_that_is_shown_is_right(text: str, at: dict[str, Any]) -> None:
         if all(can_be_typed(flow.rule) for flow in question.flows):
             # A slope of 1/0 that nothing flows through is no answer either.
             if not any(flow.summed for flow in question.flows) and "sqrt(abs" not in text:
-                assert grade(Reader(one).read(rule, known), question, 6) == (RIGHT, ""), rule
+                assert grade(AnswerReader(one).read(rule, known), question, 6) == (RIGHT, ""), rule
         else:
             with pytest.raises(LanguageError, match="unknown function"):
-                Reader(one).read(rule, known)
+                AnswerReader(one).read(rule, known)
         known.add(question.name)
 
 
@@ -568,7 +568,7 @@ def test_a_minus_sign_of_typography_is_no_digit() -> None:
 def test_what_an_answer_may_use() -> None:
     one = derived("2*x*x", {"x": 3.0})
     with pytest.raises(PointError) as caught:
-        Reader(one).read("lambda_", {"f", "q"})
+        AnswerReader(one).read("lambda_", {"f", "q"})
     assert caught.value.hint in ("an answer may use x, q, f, d_f, d_q", "an answer may use x, q, f, d_q, d_f")
 
 
@@ -588,20 +588,20 @@ WORDS = [
 @pytest.mark.parametrize(("text", "value"), WORDS)
 def test_formulas_mean_what_they_say(text: str, value: float) -> None:
     one = derived("(x+y)*z", {"x": -2.0, "y": 5.0, "z": -4.0})
-    assert float(Reader(one).read(text, everything(one)).value) == value
+    assert float(AnswerReader(one).read(text, everything(one)).value) == value
 
 
 def test_a_gradient_is_no_quotient_of_variables() -> None:
     one = derived("df*dq + q", {"df": 6.0, "dq": 3.0, "q": 1.0})
-    assert Reader(one).read("df/dq", everything(one)).value == 2.0
-    assert Reader(one).read("d_q", everything(one)).value == 1.0
-    assert Reader(one).read("df/dr", everything(one)).value == 1.0
+    assert AnswerReader(one).read("df/dq", everything(one)).value == 2.0
+    assert AnswerReader(one).read("d_q", everything(one)).value == 1.0
+    assert AnswerReader(one).read("df/dr", everything(one)).value == 1.0
     named = derived("d_x*x", {"d_x": 7.0, "x": 3.0})
-    assert Reader(named).read("d_x", everything(named)).value == 7.0
+    assert AnswerReader(named).read("d_x", everything(named)).value == 7.0
     marked = derived("ǀ0ǀǀǀ*x*2", {"ǀ0ǀǀǀ": 7.0, "x": 3.0})
-    assert Reader(marked).read("ǀ0ǀǀǀ + df/dx", everything(marked)).value == 21.0
+    assert AnswerReader(marked).read("ǀ0ǀǀǀ + df/dx", everything(marked)).value == 21.0
     longer = derived("pdf*dq + q", {"pdf": 6.0, "dq": 3.0, "q": 1.0})
-    assert Reader(longer).read("pdf/dq", everything(longer)).value == 2.0
+    assert AnswerReader(longer).read("pdf/dq", everything(longer)).value == 2.0
 
 
 ERRORS = [
@@ -635,7 +635,7 @@ ERRORS = [
 def test_a_mistake_in_a_formula_has_its_place(text: str, message: str, span: tuple[int, int] | None) -> None:
     one = derived("(x+y)*z", {"x": -2.0, "y": 5.0, "z": -4.0})
     with pytest.raises(GradcheckError) as caught:
-        Reader(one).read(text, {"f", "q"})
+        AnswerReader(one).read(text, {"f", "q"})
     assert message in caught.value.message
     assert span is None or caught.value.span == span
     assert caught.value.source is None or caught.value.source.text == text
@@ -645,7 +645,7 @@ def test_a_mistake_in_a_formula_has_its_place(text: str, message: str, span: tup
 def test_an_answer_that_is_too_much_to_compute() -> None:
     one = derived("sum(x)", {"x": [0.0] * 10_000})
     with pytest.raises(SizeError):
-        Reader(one).read("sum(outer(x, x))", ())
+        AnswerReader(one).read("sum(outer(x, x))", ())
 
 
 def test_a_mistake_in_a_formula_does_not_count() -> None:

@@ -13,7 +13,7 @@ from trace_examples import EXPRESSIONS, NAMED, example
 
 from gradcheck.deriving import sheet as blocks
 from gradcheck.deriving.records import HIDDEN
-from gradcheck.deriving.sheet import Backward, Block, Forward, flat, set_blocks, sheet
+from gradcheck.deriving.sheet import Backward, Block, ForwardBlock, flat, set_blocks, sheet
 from gradcheck.deriving.tracer import trace
 from gradcheck.writing.formats import DERIVATION, written
 from gradcheck.writing.trace import html, html_blocks, html_page, html_steps, latex, markdown, text
@@ -42,10 +42,10 @@ def test_every_writer_sets_every_kind_of_block_once(name: str) -> None:
 
 
 LEFT_OUT = {
-    "text": {blocks.Names, blocks.Values},
+    "text": {blocks.NamesBlock, blocks.Values},
     "markdown": {blocks.Chosen, blocks.NoGates},
-    "latex": {blocks.Circuit, blocks.Values, blocks.Chosen, blocks.NoGates},
-    "html": {blocks.Names, blocks.Values, blocks.Chosen, blocks.NoGates},
+    "latex": {blocks.CircuitBlock, blocks.Values, blocks.Chosen, blocks.NoGates},
+    "html": {blocks.NamesBlock, blocks.Values, blocks.Chosen, blocks.NoGates},
 }
 """Format → the blocks that it has no place for."""
 
@@ -68,12 +68,12 @@ def test_a_table_gives_the_order_and_a_new_kind_of_block_is_a_row() -> None:
     class New(blocks.Hidden):
         pass
 
-    laid: Any = [blocks.Hidden(3), blocks.Meaning("so"), New(4)]
-    table: Any = {blocks.Meaning: lambda page, block: [page + block.text]}
+    laid: Any = [blocks.Hidden(3), blocks.MeaningBlock("so"), New(4)]
+    table: Any = {blocks.MeaningBlock: lambda page, block: [page + block.text]}
     assert set_blocks("> ", laid, table) == ["> so"]
     table |= {New: lambda page, block: ["new"] * 2, blocks.Hidden: lambda page, block: [str(block.stages)]}
     assert set_blocks("> ", laid, table) == ["> so", "new", "new", "3"]
-    table |= blocks.without(blocks.Meaning, New)
+    table |= blocks.without(blocks.MeaningBlock, New)
     assert set_blocks("> ", laid, table) == ["3"]
 
 
@@ -88,7 +88,7 @@ def test_no_writer_walks_the_derivation(module: Any) -> None:
 @pytest.mark.parametrize("name", NAMED)
 def test_the_sheet_holds_every_stage_every_contribution_and_every_sum_once(name: str) -> None:
     d, found = example(name).derivation, sheet(example(name))
-    assert flat(only(Forward, found).layers) == list(d.steps)
+    assert flat(only(ForwardBlock, found).layers) == list(d.steps)
     if d.stopped or not d.steps:
         assert Backward not in map(type, found)
         return
@@ -104,7 +104,7 @@ def test_the_sheet_holds_every_stage_every_contribution_and_every_sum_once(name:
 @pytest.mark.parametrize("name", NAMED)
 def test_layers_are_headed_where_they_begin(name: str) -> None:
     d, found = example(name).derivation, sheet(example(name))
-    layers = only(Forward, found).layers
+    layers = only(ForwardBlock, found).layers
     kinds = {block.name: block.kind for block in d.blocks}
     for layer in layers:
         assert {step.block for step in layer.lines} == {layer.name or None}

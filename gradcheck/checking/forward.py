@@ -15,14 +15,14 @@ from gradcheck.ops import CHOICES, OPS
 from gradcheck.ops.op import Worded
 
 
-class Forward(NamedTuple):
+class Evaluated(NamedTuple):
     """Values of every node in float64, and the number system they are in."""
 
     system: System
     values: Values
 
 
-def run(graph: Graph, inputs: dict[str, Any], arrays: bool) -> Forward:
+def run(graph: Graph, inputs: dict[str, Any], arrays: bool) -> Evaluated:
     """Compute the graph at a point.
 
     Raises:
@@ -40,7 +40,7 @@ def run(graph: Graph, inputs: dict[str, Any], arrays: bool) -> Forward:
         _check_arrays(graph, values)
     else:
         _check_numbers(graph, values, failures)
-    return Forward(system, values)
+    return Evaluated(system, values)
 
 
 def _check_numbers(graph: Graph, values: Values, failures: list[Failure]) -> None:

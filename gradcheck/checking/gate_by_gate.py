@@ -20,8 +20,8 @@ from gradcheck.checking.judge import LAST_DIGITS, ULP
 from gradcheck.checking.judge_arrays import Arrays
 from gradcheck.engines import rounding
 from gradcheck.engines.directions import rounding_of
-from gradcheck.engines.flows import Array, Flow, joined
-from gradcheck.engines.local_differences import Pass, Share, needed
+from gradcheck.engines.flows import Array, BarredFlow, joined
+from gradcheck.engines.local_differences import DifferencePass, FlowShare, needed
 from gradcheck.graph.evaluation import Values
 from gradcheck.graph.graph import Graph
 from gradcheck.ops import OPS
@@ -46,19 +46,19 @@ class Gates:
         self.wanted = wanted
         self.depends = needed(graph, wanted)
         self.gradients = gradients
-        self.upstream: dict[int, Flow] = {}
+        self.upstream: dict[int, BarredFlow] = {}
         self.found: dict[int, Arrays] = {}
         self.words: dict[int, Array] = {}
         self.wrong: dict[int, list[int]] = {}
         self.resolution: dict[int, float] = {}
         self.clean: set[int] = set()
         self.closely = Closely()
-        self.back = Pass(graph, values, self.depends, self.closely)
+        self.back = DifferencePass(graph, values, self.depends, self.closely)
 
     def run(self) -> None:
         """Go through the graph; inputs that nothing flows to are not exercised."""
         if self.depends[self.graph.output]:
-            self.back.run(Flow(np.ones(np.shape(self.values[self.graph.output]))), self._meet)
+            self.back.run(BarredFlow(np.ones(np.shape(self.values[self.graph.output]))), self._meet)
         for node in self.wanted:
             if node not in self.found:
                 nothing = np.zeros(np.shape(self.values[node]))
@@ -73,7 +73,7 @@ class Gates:
         self.found[node] = found
         self.words[node] = judge_arrays.judge(self.graded(node), found)
 
-    def _meet(self, node: int, total: Flow, shares: list[Share]) -> Flow:
+    def _meet(self, node: int, total: BarredFlow, shares: list[FlowShare]) -> BarredFlow:
         """Compare, and return what goes further back."""
         graded = self.graded(node)
         wanted = node in self.wanted
@@ -86,7 +86,7 @@ class Gates:
                 self.found[node], self.words[node] = found, judge_arrays.judge_equal(found)
                 if not self.words[node].any():
                     self.clean.add(node)
-            self.upstream[node] = flow = Flow(graded)
+            self.upstream[node] = flow = BarredFlow(graded)
             return flow
         found = arrays_of(total)
         self.resolution[node] = max(self.resolution[node], judge_arrays.relative(found))
@@ -94,7 +94,7 @@ class Gates:
             if wanted:
                 self.found[node], self.words[node] = found, np.zeros(found.value.shape, dtype=np.uint8)
                 self.clean.add(node)
-            self.upstream[node] = flow = Flow(graded)
+            self.upstream[node] = flow = BarredFlow(graded)
             return flow
         wrong = judge_arrays.outside(graded, found)
         if wrong.any():
@@ -111,7 +111,7 @@ class Gates:
         self.upstream[node] = flow
         return flow
 
-    def _explained(self, node: int, found: Arrays, shares: list[Share]) -> Arrays:
+    def _explained(self, node: int, found: Arrays, shares: list[FlowShare]) -> Arrays:
         """Widen the bars by what rounding may do to the users' rules: losing digits is no mistake."""
         size = np.zeros(np.shape(found.value))
         for user, place, _ in shares:
@@ -120,14 +120,14 @@ class Gates:
                 size += rounding.sizes(self.graph, user, place, self.upstream[user].value, operands, self.values[user])
         return judge_arrays.widened(found, size)
 
-    def _culprits(self, node: int, graded: Array, shares: list[Share]) -> list[int]:
+    def _culprits(self, node: int, graded: Array, shares: list[FlowShare]) -> list[int]:
         """Return which users of a node brought it something wrong by themselves.
 
         A user that got a wrong gradient and passed it on by a right rule is not to blame.
         """
         users = [share for share in shares if share.user != node]
-        real = {s.user: Flow(self.graded(s.user)) for s in users}
-        right = [Share(s.user, s.place, self.back.pull(s.user, real[s.user], s.place)) for s in users]
+        real = {s.user: BarredFlow(self.graded(s.user)) for s in users}
+        right = [FlowShare(s.user, s.place, self.back.pull(s.user, real[s.user], s.place)) for s in users]
         if not right or not judge_arrays.outside(graded, arrays_of(joined([share.flow for share in right]))).any():
             return []
         if len(right) == 1:
@@ -135,7 +135,7 @@ class Gates:
         blamed = {s.user for s in right if self._rule_differs(s)}
         return sorted(blamed or {s.user for s in right}, reverse=True)
 
-    def _rule_differs(self, share: Share) -> bool:
+    def _rule_differs(self, share: FlowShare) -> bool:
         """Whether the gate's own rule says something else than its differences, under the same gradient."""
         graph, user = self.graph, share.user
         operands = [self.values[k] for k in graph.operands(user)]
@@ -176,7 +176,7 @@ class Gates:
         return total
 
 
-def arrays_of(flow: Flow) -> Arrays:
+def arrays_of(flow: BarredFlow) -> Arrays:
     """Return what a flow says, its own rounding added to the bar."""
     value, size = np.asarray(flow.value), flow.sizes
     allowed = judge_arrays.rounding(size, flow.terms)
@@ -187,7 +187,7 @@ def arrays_of(flow: Flow) -> Arrays:
     return Arrays(value, allowed, size, bar, width)
 
 
-def _onward(graded: Array, found: Arrays, wrong: Array, kinks: bool) -> Flow:
+def _onward(graded: Array, found: Arrays, wrong: Array, kinks: bool) -> BarredFlow:
     """Return what goes further back: backprop's gradient where it is right, with its doubts."""
     amiss = wrong.any()
     value = np.where(wrong, found.value, graded) if amiss else graded
@@ -197,6 +197,6 @@ def _onward(graded: Array, found: Arrays, wrong: Array, kinks: bool) -> Flow:
         bent = found.width > found.allowed
         width = np.where(bent, found.width + np.abs(value - found.value), 0.0) if bent.any() else None
     if not doubtful.any():
-        return Flow(value, width=width)
+        return BarredFlow(value, width=width)
     size = np.where(doubtful, np.maximum(found.size, np.abs(value)), np.abs(value))
-    return Flow(value, size, np.where(doubtful, found.allowed, 0.0), width)
+    return BarredFlow(value, size, np.where(doubtful, found.allowed, 0.0), width)

@@ -23,7 +23,7 @@ MANY = 100
 """Wrong gradients beyond which nobody asks whether two were exchanged."""
 
 
-class Asked(NamedTuple):
+class NumbersAsked(NamedTuple):
     """What is asked at a place.
 
     Attributes:
@@ -43,7 +43,7 @@ class Asked(NamedTuple):
     formulas: bool = False
 
 
-def number_by_number(place: Place, asked: Asked) -> list[Tensor]:
+def number_by_number(place: Place, asked: NumbersAsked) -> list[Tensor]:
     """Ask the engines and judge every number.
 
     Raises:
@@ -66,7 +66,7 @@ class _Row(NamedTuple):
 
 
 class _NumberByNumber:
-    def __init__(self, place: Place, asked: Asked) -> None:
+    def __init__(self, place: Place, asked: NumbersAsked) -> None:
         self.asked = asked
         self.place = place
         also = {op for claim in asked.claims.values() for op in claim.graph.ops}

@@ -12,7 +12,7 @@ from typing import Any
 
 from gradcheck.checking import judge
 from gradcheck.checking.exact import SpreadError
-from gradcheck.checking.number_by_number import Asked, number_by_number
+from gradcheck.checking.number_by_number import NumbersAsked, number_by_number
 from gradcheck.checking.place import Place
 from gradcheck.checking.problem import Problem
 from gradcheck.checking.report import Fact
@@ -84,7 +84,7 @@ def _wrong(place: Place, node: int, depends: Sequence[bool], settings: Settings)
 def _tensors(place: Place, asked: list[str], settings: Settings, small: bool) -> list[Tensor]:
     if small:
         try:
-            return number_by_number(place, Asked(asked, settings.engines, {}, most_extra=EXTRA_DIGITS))
+            return number_by_number(place, NumbersAsked(asked, settings.engines, {}, most_extra=EXTRA_DIGITS))
         except SpreadError:
             pass
     from gradcheck.checking.in_float64 import examine

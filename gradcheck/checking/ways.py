@@ -15,7 +15,7 @@ from gradcheck.arithmetic import decimals
 from gradcheck.checking import judge
 from gradcheck.checking.exact import MOST_EXTRA, SpreadError
 from gradcheck.checking.judge import SEVERITY
-from gradcheck.checking.number_by_number import Asked, number_by_number
+from gradcheck.checking.number_by_number import NumbersAsked, number_by_number
 from gradcheck.checking.place import Place
 from gradcheck.checking.problem import Problem
 from gradcheck.checking.settings import Settings
@@ -62,7 +62,7 @@ def check(problem: Problem, place: Place, settings: Settings) -> Findings:
         DomainError: if a slope is infinite or not defined.
     """
     if problem.every_number:
-        asked = Asked(problem.wrt, settings.engines, problem.claims, problem.joint, formulas=True)
+        asked = NumbersAsked(problem.wrt, settings.engines, problem.claims, problem.joint, formulas=True)
         return Findings(number_by_number(place, asked), [], EVERY_NUMBER)
     by_number, by_symbols = affordable(place, problem.wrt)
     if by_symbols:
@@ -141,7 +141,7 @@ def _judged(problem: Problem, place: Place, engines: Sequence[str]) -> list[Tens
     extra = MOST_EXTRA if tiny else EXTRA_DIGITS
 
     def judged(names: Sequence[str], claims: Mapping[str, Claim]) -> dict[str, Tensor]:
-        asked = Asked(names, engines, claims, problem.joint, extra)
+        asked = NumbersAsked(names, engines, claims, problem.joint, extra)
         return {tensor.name: tensor for tensor in number_by_number(place, asked)}
 
     found = judged(problem.wrt, problem.claims)

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from gradcheck.deriving.quiz import RIGHT, SO_FAR, Grade, Question, grade, questions
-from gradcheck.deriving.quiz_answers import LONGEST, Reader, can_be_typed
+from gradcheck.deriving.quiz_answers import LONGEST, AnswerReader, can_be_typed
 from gradcheck.deriving.records import CONSTANT, Flow, Step, shape_of
 from gradcheck.errors import GradcheckError, UsageError, visible
 from gradcheck.notation.board import BOARD
@@ -72,7 +72,7 @@ class _Quiz:
         self.digits = found.digits
         self.stream = sys.stdout
         self.speller = Speller(d, found.digits, BOARD if screen.plus_minus(self.stream) == "±" else PLAIN)
-        self.reader = Reader(d)
+        self.reader = AnswerReader(d)
         self.known = {d.output}
         self.ends = [word for word in ENDS if word not in self.reader.quantities]
         self.first = self.asked = 0

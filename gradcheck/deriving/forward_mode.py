@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from gradcheck.arithmetic.system import System
 from gradcheck.deriving.derive import Worked
-from gradcheck.deriving.gate import Gates
+from gradcheck.deriving.gate import GateRules
 from gradcheck.deriving.records import Derivation, shape_of
 from gradcheck.ops import OPS
 from gradcheck.ops.shapes import Shape
@@ -28,7 +28,7 @@ MOST_SLOPES = 200_000
 """Local derivatives of one step, as a matrix, up to which the passes are carried out."""
 
 
-class Pass(NamedTuple):
+class ForwardPass(NamedTuple):
     """One forward pass.
 
     Attributes:
@@ -71,7 +71,7 @@ class ForwardMode(NamedTuple):
         refused: why no pass was carried out; "" if they were.
     """
 
-    passes: tuple[Pass, ...]
+    passes: tuple[ForwardPass, ...]
     forward_operations: Operations
     reverse_operations: Operations
     refused: str
@@ -86,11 +86,11 @@ def forward_mode(derivation: Derivation, worked: Worked, system: System) -> Forw
         system: the number system of those.
     """
     wanted = [leaf.name for leaf in derivation.leaves if leaf.gradient is not None]
-    return _ForwardMode(Gates(worked, system), wanted).found()
+    return _ForwardMode(GateRules(worked, system), wanted).found()
 
 
 class _ForwardMode:
-    def __init__(self, gates: Gates, wanted: list[str]) -> None:
+    def __init__(self, gates: GateRules, wanted: list[str]) -> None:
         self.gates = gates
         self.graph = gates.graph
         self.wanted = wanted
@@ -130,7 +130,7 @@ class _ForwardMode:
                 )
         return ""
 
-    def run(self, name: str, index: tuple[int, ...]) -> Pass:
+    def run(self, name: str, index: tuple[int, ...]) -> ForwardPass:
         """Carry out one pass."""
         tangents: list[Any] = [None] * len(self.graph)
         tangents[self.graph.inputs[name]] = self.unit(self.shape(name), index)
@@ -142,7 +142,7 @@ class _ForwardMode:
                     tangents[gate] = added if tangents[gate] is None else tangents[gate] + added
         end = tangents[self.graph.output]
         steps = tuple(tangents[gate] for gate in self.graph.gates)
-        return Pass(name, index, steps, 0.0 if end is None else float(end))
+        return ForwardPass(name, index, steps, 0.0 if end is None else float(end))
 
     def unit(self, shape: Shape, index: tuple[int, ...]) -> Any:
         """Return a one at `index` among zeros."""

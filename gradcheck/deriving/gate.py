@@ -10,7 +10,7 @@ from gradcheck.deriving.records import shape_of
 from gradcheck.ops import OPS
 
 
-class Gates:
+class GateRules:
     """The gates of a derivation, each with its rule and its operands' values.
 
     Attributes:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gradcheck.arithmetic.system import System
 from gradcheck.deriving.derive import Worked
-from gradcheck.deriving.gate import Gates
+from gradcheck.deriving.gate import GateRules
 from gradcheck.deriving.records import Derivation, shape_of
 
 MOST_PATHS = 64
@@ -34,7 +34,7 @@ class Path(NamedTuple):
     value: Any
 
 
-class Group(NamedTuple):
+class PathGroup(NamedTuple):
     """All paths that begin with the same step.
 
     Attributes:
@@ -67,7 +67,7 @@ class Paths(NamedTuple):
     count: int  # type: ignore[assignment]
     closed: int
     paths: tuple[Path, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[PathGroup, ...]
     total: Any
 
 
@@ -84,11 +84,11 @@ def paths_to(derivation: Derivation, worked: Worked, system: System, name: str) 
         system: the number system of those.
         name: an input or a step of it.
     """
-    return _Paths(Gates(worked, system), worked, name, derivation.quantities[name].node).found()
+    return _Paths(GateRules(worked, system), worked, name, derivation.quantities[name].node).found()
 
 
 class _Paths:
-    def __init__(self, gates: Gates, worked: Worked, name: str, node: int) -> None:
+    def __init__(self, gates: GateRules, worked: Worked, name: str, node: int) -> None:
         self.gates = gates
         self.graph = gates.graph
         self.worked = worked
@@ -103,7 +103,7 @@ class _Paths:
             count = open_[self.node]
             paths = tuple(map(self.path, self.walks(uses, open_))) if 0 < count <= MOST_PATHS else ()
             groups = tuple(
-                Group(self.numbers[gate], slot, open_[gate], self.flow(gate, slot))
+                PathGroup(self.numbers[gate], slot, open_[gate], self.flow(gate, slot))
                 for gate, slot in uses[self.node]
                 if open_[gate]
             )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from gradcheck.checking.judge import answered
-from gradcheck.deriving.quiz_answers import Answer, numbers
+from gradcheck.deriving.quiz_answers import TypedAnswer, numbers
 from gradcheck.deriving.records import HIDDEN, Derivation, Flow, Part, Step, shape_of
 from gradcheck.ops.shapes import Shape, show
 
@@ -84,7 +84,7 @@ class Grade(NamedTuple):
     remark: str = ""
 
 
-def grade(answer: Answer, question: Question, digits: int) -> Grade:
+def grade(answer: TypedAnswer, question: Question, digits: int) -> Grade:
     """Grade an answer.
 
     Args:
@@ -107,7 +107,7 @@ def grade(answer: Answer, question: Question, digits: int) -> Grade:
     return Grade(WRONG, f"{good} of {len(marks)} numbers are right" if good else "")
 
 
-def _marks(answer: Answer, target: Any, question: Question, digits: int) -> Iterator[bool | None]:
+def _marks(answer: TypedAnswer, target: Any, question: Question, digits: int) -> Iterator[bool | None]:
     """Yield for each number of an answer whether it is that of `target`."""
     scale = max(map(_largest, [target, *(part.value for part in question.parts)]))
     sums = [

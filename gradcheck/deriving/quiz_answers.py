@@ -31,7 +31,7 @@ _MARK = "ǀ"
 """Begins the stand-ins for gradients written as quotients: a letter to the parser, and rare."""
 
 
-class Answer(NamedTuple):
+class TypedAnswer(NamedTuple):
     """What a reader typed, computed.
 
     Attributes:
@@ -45,7 +45,7 @@ class Answer(NamedTuple):
     rounded: bool = False
 
 
-class Reader:
+class AnswerReader:
     """Reads answers to questions about one derivation."""
 
     def __init__(self, derivation: Derivation) -> None:
@@ -58,7 +58,7 @@ class Reader:
         over = f"d{re.escape(derivation.output)}"
         self.quotient = re.compile(rf"(?<![\w.]){over}[ \t]*/[ \t]*d(\w+(?:\.\w+)*)")
 
-    def read(self, text: str, known: Collection[str]) -> Answer:
+    def read(self, text: str, known: Collection[str]) -> TypedAnswer:
         """Read one answer.
 
         Args:
@@ -78,7 +78,7 @@ class Reader:
         texts = (_written(match),) if match else ()
         return self.formula(source, known)._replace(texts=texts)
 
-    def formula(self, source: Source, known: Collection[str]) -> Answer:
+    def formula(self, source: Source, known: Collection[str]) -> TypedAnswer:
         """Read a formula, and compute it.
 
         Raises:
@@ -110,7 +110,7 @@ class Reader:
             raise type(error)(restored(error.message) or "", source, error.span, restored(error.hint)) from None
         # e and pi are constants too, and nobody rounded them.
         typed = [number for number in graph.constants.values() if number[0] in "0123456789."]
-        return Answer(value, rounded=any(not number.isdigit() for number in typed))
+        return TypedAnswer(value, rounded=any(not number.isdigit() for number in typed))
 
     def without_quotients(self, source: Source) -> tuple[str, dict[str, tuple[str, str]]]:
         """Return a text with a name of the same length for each df/dq, and what each name stands for.
@@ -209,7 +209,7 @@ def _written(match: re.Match[str]) -> str:
     return match[1].replace("−", "-") + match[2]
 
 
-def _list(source: Source) -> Answer:
+def _list(source: Source) -> TypedAnswer:
     """Read a list of numbers, as --at has them."""
     head = "a="
     try:
@@ -229,7 +229,7 @@ def _list(source: Source) -> Answer:
     texts: list[str | None] = [_written(match) if match else None for match in matches]
     if len(texts) != len(value.data):
         texts = [None] * len(value.data)
-    return Answer(np.array(value.data, dtype=float).reshape(value.shape), tuple(texts))
+    return TypedAnswer(np.array(value.data, dtype=float).reshape(value.shape), tuple(texts))
 
 
 def numbers(value: Any) -> list[float]:

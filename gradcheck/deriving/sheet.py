@@ -40,17 +40,17 @@ class Title(NamedTuple):
     summed: str
 
 
-class Problem(NamedTuple):
+class ProblemBlock(NamedTuple):
     """Why there is a value and no gradient."""
 
     message: str
 
 
-class Names(NamedTuple):
+class NamesBlock(NamedTuple):
     """The place for names that are too long to stand in formulas."""
 
 
-class Given(NamedTuple):
+class GivenBlock(NamedTuple):
     """Variables and parameters; `listed` where the title cannot say it all: there are arrays, or no value."""
 
     leaves: tuple[Leaf, ...]
@@ -78,13 +78,13 @@ class NoGates(NamedTuple):
     """There is nothing to derive."""
 
 
-class Circuit(NamedTuple):
+class CircuitBlock(NamedTuple):
     """The picture, with so many wires; none where a gate lacks its value, or there is no gate."""
 
     wires: int
 
 
-class Share(NamedTuple):
+class ShareLine(NamedTuple):
     """What an operand gets from a stage: a contribution to the gradient of `target`."""
 
     flow: Flow
@@ -112,7 +112,7 @@ class Back(NamedTuple):
     """
 
     step: Step
-    shares: tuple[Share, ...]
+    shares: tuple[ShareLine, ...]
     sums: tuple[Leaf | Step, ...]
 
     @property
@@ -124,7 +124,7 @@ class Back(NamedTuple):
 T = TypeVar("T")
 
 
-class Layer(NamedTuple, Generic[T]):
+class LayerBlock(NamedTuple, Generic[T]):
     """Consecutive stages of one layer, or what goes back from them; name and kind are "" outside of layers."""
 
     name: str
@@ -132,15 +132,15 @@ class Layer(NamedTuple, Generic[T]):
     lines: tuple[T, ...]
 
 
-def flat(layers: Iterable[Layer[T]]) -> list[T]:
+def flat(layers: Iterable[LayerBlock[T]]) -> list[T]:
     """Return the lines of all layers."""
     return [line for layer in layers for line in layer.lines]
 
 
-class Forward(NamedTuple):
+class ForwardBlock(NamedTuple):
     """The forward pass; `tabular` where a table could say the same: single numbers, and none lacks its value."""
 
-    layers: tuple[Layer[Step], ...]
+    layers: tuple[LayerBlock[Step], ...]
     tabular: bool
 
 
@@ -164,7 +164,7 @@ class Backward(NamedTuple):
     """The backward pass, from the output; without layers where nothing that was asked for is reached."""
 
     output: str
-    layers: tuple[Layer[Back], ...]
+    layers: tuple[LayerBlock[Back], ...]
     legend: Legend
 
 
@@ -186,13 +186,13 @@ class Tangents(NamedTuple):
     found: ForwardMode
 
 
-class Check(NamedTuple):
+class CheckBlock(NamedTuple):
     """The comparison with the other methods."""
 
     report: Report
 
 
-class Meaning(NamedTuple):
+class MeaningBlock(NamedTuple):
     """A sentence that was tried out."""
 
     text: str
@@ -205,8 +205,8 @@ class Stopped(NamedTuple):
 
 
 Block = (
-    Title | Problem | Names | Given | Chosen | Hidden | NoGates | Circuit | Forward | Backward | Values | Why
-    | Tangents | Check | Meaning | Stopped
+    Title | ProblemBlock | NamesBlock | GivenBlock | Chosen | Hidden | NoGates | CircuitBlock | ForwardBlock
+    | Backward | Values | Why | Tangents | CheckBlock | MeaningBlock | Stopped
 )  # fmt: skip
 
 P = TypeVar("P")
@@ -235,15 +235,15 @@ def _blocks(trace: Trace, d: Derivation) -> Iterator[Block]:
     point = tuple(leaf for leaf in given if not shape_of(leaf.value))
     yield Title(d.title, bool(d.blocks), d.output, None if d.stopped else d.value, point, d.summed)
     if trace.problem is not None and trace.problem.message != d.stopped:
-        yield Problem(trace.problem.message)
-    yield Names()
-    yield Given(given, bool(given) and (len(point) < len(given) or bool(d.stopped)))
+        yield ProblemBlock(trace.problem.message)
+    yield NamesBlock()
+    yield GivenBlock(given, bool(given) and (len(point) < len(given) or bool(d.stopped)))
     yield Chosen(trace.report)
     if d.hidden:
         yield Hidden(d.hidden)
     wires = sum(len(step.operands) for step in d.steps) + 1
-    yield Circuit(wires if d.steps and not d.stopped else 0)
-    yield Forward(_layers(d, d.steps, lambda step: step.block), not d.arrays and not d.stopped)
+    yield CircuitBlock(wires if d.steps and not d.stopped else 0)
+    yield ForwardBlock(_layers(d, d.steps, lambda step: step.block), not d.arrays and not d.stopped)
     if not d.steps:
         yield NoGates()
     if d.stopped:
@@ -257,14 +257,14 @@ def _blocks(trace: Trace, d: Derivation) -> Iterator[Block]:
     if trace.passes is not None:
         yield Tangents(trace.passes)
     if trace.report is not None:
-        yield Check(trace.report)
+        yield CheckBlock(trace.report)
     if trace.meaning:
-        yield Meaning(trace.meaning)
+        yield MeaningBlock(trace.meaning)
 
 
-def _layers(d: Derivation, lines: Iterable[T], layer: Callable[[T], str | None]) -> tuple[Layer[T], ...]:
+def _layers(d: Derivation, lines: Iterable[T], layer: Callable[[T], str | None]) -> tuple[LayerBlock[T], ...]:
     kinds = {block.name: block.kind for block in d.blocks}
-    return tuple(Layer(name or "", kinds.get(name or "", ""), tuple(some)) for name, some in groupby(lines, layer))
+    return tuple(LayerBlock(name or "", kinds.get(name or "", ""), tuple(some)) for name, some in groupby(lines, layer))
 
 
 def _backward(d: Derivation, digits: int) -> Backward:
@@ -272,7 +272,7 @@ def _backward(d: Derivation, digits: int) -> Backward:
     backs = [
         Back(
             step,
-            tuple(Share(flow, known[flow.operand]) for flow in step.flows),
+            tuple(ShareLine(flow, known[flow.operand]) for flow in step.flows),
             tuple(known[name] for name in forks.get(step.number, ())),
         )
         for step in reversed(d.steps)

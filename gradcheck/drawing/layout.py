@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from gradcheck.drawing.circuit import Circuit
-from gradcheck.drawing.sweeps import Link, Net, Size, ordered, placed
+from gradcheck.drawing.sweeps import Link, RankedNet, Size, ordered, placed
 
 
 class Layout(NamedTuple):
@@ -145,7 +145,9 @@ def _paths(circuit: Circuit, rank: list[int]) -> list[list[int]]:
     return [[*chains[w.source][: rank[w.target] - rank[w.source]], w.target] for w in circuit.wires]
 
 
-def _net(circuit: Circuit, rank: list[int], paths: list[list[int]], ports: list[int], sizes: Sequence[Size]) -> Net:
+def _net(
+    circuit: Circuit, rank: list[int], paths: list[list[int]], ports: list[int], sizes: Sequence[Size]
+) -> RankedNet:
     boxes = len(circuit.boxes)
     links: dict[Link, None] = {}
     for path, port in zip(paths, ports, strict=True):
@@ -156,7 +158,7 @@ def _net(circuit: Circuit, rank: list[int], paths: list[list[int]], ports: list[
     for link in links:
         back[link.right].append(link)
         ahead[link.left].append(link)
-    return Net(boxes, list(links), back, ahead, [*sizes, *[Size(0, 0, (0,))] * (len(rank) - boxes)])
+    return RankedNet(boxes, list(links), back, ahead, [*sizes, *[Size(0, 0, (0,))] * (len(rank) - boxes)])
 
 
 def _first_order(circuit: Circuit, rank: list[int], paths: list[list[int]]) -> list[list[int]]:

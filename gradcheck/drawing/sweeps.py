@@ -40,7 +40,7 @@ class Link(NamedTuple):
     port: int
 
 
-class Net(NamedTuple):
+class RankedNet(NamedTuple):
     """What ordering and placing look at.
 
     Attributes:
@@ -57,7 +57,7 @@ class Net(NamedTuple):
     sizes: list[Size]
 
 
-def ordered(ranks: list[list[int]], net: Net) -> list[list[int]]:
+def ordered(ranks: list[list[int]], net: RankedNet) -> list[list[int]]:
     """Return ranks in an order with few crossings: medians from either side, then exchanges of neighbours."""
     best, fewest = ranks, _crossings(ranks, net)
     for sweep in range(min(SWEEPS, max(2, PATIENCE // len(net.sizes)))):
@@ -74,14 +74,14 @@ def ordered(ranks: list[list[int]], net: Net) -> list[list[int]]:
     return best
 
 
-def _places(node: int, position: dict[int, int], net: Net, back: bool) -> list[tuple[int, int]]:
+def _places(node: int, position: dict[int, int], net: RankedNet, back: bool) -> list[tuple[int, int]]:
     """Return where the links of a node end on one side, in order."""
     if back:
         return [(position[link.left], 0) for link in net.back[node]]
     return sorted((position[link.right], link.port) for link in net.ahead[node])
 
 
-def _by_median(one: list[int], position: dict[int, int], net: Net, back: bool) -> None:
+def _by_median(one: list[int], position: dict[int, int], net: RankedNet, back: bool) -> None:
     """Sort a rank by the medians of its neighbours; a node without any keeps its place."""
     keys = {n: sorted(_places(n, position, net, back)) for n in one}
     moving = iter(sorted((n for n in one if keys[n]), key=lambda n: keys[n][(len(keys[n]) - 1) // 2]))
@@ -89,7 +89,7 @@ def _by_median(one: list[int], position: dict[int, int], net: Net, back: bool) -
     position.update({n: k for k, n in enumerate(one)})
 
 
-def _exchange(ranks: list[list[int]], position: dict[int, int], net: Net) -> None:
+def _exchange(ranks: list[list[int]], position: dict[int, int], net: RankedNet) -> None:
     """Exchange neighbours as long as that takes crossings away; not in what is too large to be looked at."""
     for _ in range(min(4, PATIENCE // len(net.sizes))):
         changed = False
@@ -107,7 +107,7 @@ def _exchange(ranks: list[list[int]], position: dict[int, int], net: Net) -> Non
             return
 
 
-def _crossings(ranks: list[list[int]], net: Net) -> int:
+def _crossings(ranks: list[list[int]], net: RankedNet) -> int:
     """Return how many pairs of links cross, counted with a binary indexed tree."""
     position = {n: k for one in ranks for k, n in enumerate(one)}
     total = 0
@@ -128,7 +128,7 @@ def _crossings(ranks: list[list[int]], net: Net) -> int:
     return total
 
 
-def placed(ranks: list[list[int]], net: Net, gap: int, centred: bool) -> list[int]:
+def placed(ranks: list[list[int]], net: RankedNet, gap: int, centred: bool) -> list[int]:
     """Return the height of each node; of all sweeps' results the one with the shortest weighted wires.
 
     Args:
@@ -155,7 +155,7 @@ def placed(ranks: list[list[int]], net: Net, gap: int, centred: bool) -> list[in
     return best
 
 
-def _offsets(one: list[int], net: Net, gap: int) -> list[int]:
+def _offsets(one: list[int], net: RankedNet, gap: int) -> list[int]:
     """Return the least distances of a rank's nodes from its first."""
     result = [0]
     for above, below in pairwise(one):
@@ -163,12 +163,12 @@ def _offsets(one: list[int], net: Net, gap: int) -> list[int]:
     return result
 
 
-def _weight(link: Link, net: Net) -> int:
+def _weight(link: Link, net: RankedNet) -> int:
     bends = (link.left >= net.boxes) + (link.right >= net.boxes)
     return WEIGHTS[bends]
 
 
-def _cost(y: list[int], net: Net) -> tuple[int, int]:
+def _cost(y: list[int], net: RankedNet) -> tuple[int, int]:
     """Return the height that all links cover, by weight, and how many climb that might be straight."""
     length = climbing = 0
     for link in net.links:
@@ -179,7 +179,7 @@ def _cost(y: list[int], net: Net) -> tuple[int, int]:
     return length, climbing
 
 
-def _wishes(node: int, y: list[int], net: Net, sides: tuple[bool, bool]) -> list[tuple[int, int]]:
+def _wishes(node: int, y: list[int], net: RankedNet, sides: tuple[bool, bool]) -> list[tuple[int, int]]:
     """Return the heights that the neighbours of a node wish for it, with weights."""
     wishes = []
     if sides[0]:
@@ -191,7 +191,7 @@ def _wishes(node: int, y: list[int], net: Net, sides: tuple[bool, bool]) -> list
     return wishes or [(y[node], IDLE)]
 
 
-def _settle(one: list[int], y: list[int], net: Net, gap: int, sides: tuple[bool, bool], centred: bool) -> None:
+def _settle(one: list[int], y: list[int], net: RankedNet, gap: int, sides: tuple[bool, bool], centred: bool) -> None:
     """Give the nodes of a rank the heights nearest to what their neighbours wish."""
     offsets = _offsets(one, net, gap)
     blocks: list[tuple[int, int, list[tuple[int, int]]]] = []

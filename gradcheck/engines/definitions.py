@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck.arithmetic.structural import MOVES
-from gradcheck.engines.flows import Array, Flow, contracted, moved, to_shape, weighted
+from gradcheck.engines.flows import Array, BarredFlow, contracted, moved, to_shape, weighted
 from gradcheck.ops import OPS
 from gradcheck.ops.shapes import Shape, axes
 
@@ -43,7 +43,7 @@ class Gate(NamedTuple):
     origin: Callable[[int], Array | None]
 
 
-def _written_through(gate: Gate, flow: Flow, k: int) -> Flow:
+def _written_through(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     """Write through the view that the op gives of an array of zeros: each element has its place."""
     shape = np.shape(gate.operands[k])
 
@@ -77,13 +77,13 @@ def _scattered(gate: Gate, part: Array, k: int) -> Array:
     return np.bincount(numbers, weights, prod(shape)).reshape(shape)
 
 
-def _copied(gate: Gate, flow: Flow, k: int) -> Flow:
+def _copied(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     """Add up what flows back to each element from its copies."""
     copies = 0 if gate.op == "concat" else np.size(gate.out) // max(1, np.size(gate.operands[k])) + 1
     return moved(flow, lambda part: _scattered(gate, part, k), adds=copies)
 
 
-def _folded(gate: Gate, flow: Flow, k: int) -> Flow:
+def _folded(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     """`fold` adds up windows: each place of each window gets what its cell of the result gets."""
     reach = dict(gate.params)
     size = reach.pop("size")
@@ -117,12 +117,12 @@ def _spread(gate: Gate) -> Callable[[Array], Array]:
     return spread
 
 
-def _summed(gate: Gate, flow: Flow, _: int) -> Flow:
+def _summed(gate: Gate, flow: BarredFlow, _: int) -> BarredFlow:
     """Every element moves its group's sum by as much as it moves itself."""
     return moved(flow, _spread(gate))
 
 
-def _running(gate: Gate, flow: Flow, _: int) -> Flow:
+def _running(gate: Gate, flow: BarredFlow, _: int) -> BarredFlow:
     """An element moves its own running sum and all that follow."""
     axis, shape = gate.params.get("axis"), np.shape(gate.operands[0])
     along = 0 if axis is None else axis
@@ -134,7 +134,7 @@ def _running(gate: Gate, flow: Flow, _: int) -> Flow:
     return moved(flow, later, adds=shape[along] if axis is not None else prod(shape))
 
 
-def _extreme(gate: Gate, flow: Flow, _: int) -> Flow:
+def _extreme(gate: Gate, flow: BarredFlow, _: int) -> BarredFlow:
     """The only largest element moves the maximum both ways; one of several only away from them."""
     x = gate.operands[0]
     shape = np.shape(x)
@@ -173,7 +173,7 @@ def others(x: Array) -> Array:
     return square.prod(axis=-1)
 
 
-def _product(gate: Gate, flow: Flow, _: int) -> Flow:
+def _product(gate: Gate, flow: BarredFlow, _: int) -> BarredFlow:
     """A product is linear in each factor: its slope is the product of the others."""
     x = gate.operands[0]
     shape = np.shape(x)
@@ -185,7 +185,7 @@ def _product(gate: Gate, flow: Flow, _: int) -> Flow:
     return weighted(here, slope)._replace(terms=flow.terms + flat.shape[-1])
 
 
-def _multiplied(gate: Gate, flow: Flow, k: int) -> Flow:
+def _multiplied(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     """Rows by columns: sums of products, and a product is linear in either factor."""
     x, y = gate.operands
     wide = moved(flow, lambda part: np.reshape(part, _matrix_shape(x, y)))
@@ -218,7 +218,7 @@ def _matrix_shape(x: Array, y: Array) -> Shape:
     return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
 
 
-def _every_product(gate: Gate, flow: Flow, k: int) -> Flow:
+def _every_product(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     """`outer` has every product of an element of one vector with an element of the other."""
     other = gate.operands[1 - k]
     slope = 0.5 * other - -0.5 * other
@@ -227,31 +227,31 @@ def _every_product(gate: Gate, flow: Flow, k: int) -> Flow:
     return contracted(flow, slope, lambda g, d: np.einsum(way, g, d), fast, len(other))
 
 
-def _chosen(gate: Gate, flow: Flow, k: int) -> Flow:
+def _chosen(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     """`where` hands its result from one branch; its condition only says which."""
     if k == 0:
-        return to_shape(Flow(np.zeros(np.shape(flow.value)), flow.sizes), np.shape(gate.operands[0]))
+        return to_shape(BarredFlow(np.zeros(np.shape(flow.value)), flow.sizes), np.shape(gate.operands[0]))
     chosen = np.asarray(gate.operands[0], dtype=bool)
     if k == 2:
         chosen = ~chosen
     return to_shape(moved(flow, lambda part: np.where(chosen, part, 0.0)), np.shape(gate.operands[k]))
 
 
-def _compared(gate: Gate, flow: Flow, k: int) -> Flow:
+def _compared(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     """A comparison does not change in the small, except on its very border, where nobody knows."""
     x, y = gate.operands
     nothing = np.zeros(np.shape(gate.out))
     border = (x == y) & (flow.sizes > 0)
     return to_shape(
-        Flow(nothing, bar=np.where(border, np.inf, 0.0) if border.any() else None), np.shape(gate.operands[k])
+        BarredFlow(nothing, bar=np.where(border, np.inf, 0.0) if border.any() else None), np.shape(gate.operands[k])
     )
 
 
-def _stepped(gate: Gate, flow: Flow, _: int) -> Flow:
+def _stepped(gate: Gate, flow: BarredFlow, _: int) -> BarredFlow:
     """A staircase is level, except on its very steps, where nobody knows."""
     (x,) = gate.operands
     border = (STEPS[gate.op](x)) & (flow.sizes > 0)
-    return Flow(np.zeros(np.shape(x)), bar=np.where(border, np.inf, 0.0) if border.any() else None)
+    return BarredFlow(np.zeros(np.shape(x)), bar=np.where(border, np.inf, 0.0) if border.any() else None)
 
 
 STEPS: dict[str, Callable[[Array], Array]] = {
@@ -264,7 +264,7 @@ STEPS: dict[str, Callable[[Array], Array]] = {
 }
 """Where ops that are constant otherwise jump."""
 
-Handler = Callable[[Gate, Flow, int], Flow]
+Handler = Callable[[Gate, BarredFlow, int], BarredFlow]
 
 DEFINITIONS: dict[str, Handler] = {
     "transpose": _written_through,

@@ -18,7 +18,7 @@ Array = Any
 Shape = tuple[int, ...]
 
 
-class Flow(NamedTuple):
+class BarredFlow(NamedTuple):
     """A gradient and what is known of its error.
 
     Attributes:
@@ -41,12 +41,12 @@ class Flow(NamedTuple):
         return np.abs(self.value) if self.size is None else self.size
 
 
-def moved(flow: Flow, move: Callable[[Array], Array], adds: int = 0) -> Flow:
+def moved(flow: BarredFlow, move: Callable[[Array], Array], adds: int = 0) -> BarredFlow:
     """Send every part of a flow through a map that moves numbers, or adds up to `adds` of them."""
     size = flow.size
     if adds and size is None:
         size = np.abs(flow.value)
-    return Flow(
+    return BarredFlow(
         move(flow.value),
         None if size is None else move(size),
         None if flow.bar is None else move(flow.bar),
@@ -55,10 +55,12 @@ def moved(flow: Flow, move: Callable[[Array], Array], adds: int = 0) -> Flow:
     )
 
 
-def contracted(flow: Flow, slope: Array, contract: Callable[[Array, Array], Array], fast: Any, terms: int) -> Flow:
+def contracted(
+    flow: BarredFlow, slope: Array, contract: Callable[[Array, Array], Array], fast: Any, terms: int
+) -> BarredFlow:
     """Multiply a flow by constant slopes and add up, by `contract`; sizes and bars by `fast`."""
     steep = np.abs(slope)
-    return Flow(
+    return BarredFlow(
         contract(flow.value, slope),
         fast(flow.sizes, steep),
         None if flow.bar is None else _unknown_too(flow.bar, steep, fast),
@@ -67,12 +69,12 @@ def contracted(flow: Flow, slope: Array, contract: Callable[[Array, Array], Arra
     )
 
 
-def weighted(flow: Flow, slope: Array) -> Flow:
+def weighted(flow: BarredFlow, slope: Array) -> BarredFlow:
     """Multiply a flow, element by element, by slopes that are exact up to rounding."""
     if isinstance(slope, float) and slope in (1.0, -1.0):
         return flow if slope > 0 else flow._replace(value=-flow.value)
     steep = np.abs(slope)
-    return Flow(
+    return BarredFlow(
         flow.value * slope,
         None if flow.size is None else flow.size * steep,
         None if flow.bar is None else np.where(steep == 0, 0.0, flow.bar * steep),
@@ -90,7 +92,7 @@ def _unknown_too(bar: Array, steep: Array, fast: Any) -> Array:
     return np.where(reached, np.inf, fast(np.where(unknown, 0.0, bar), steep))
 
 
-def to_shape(flow: Flow, shape: Shape) -> Flow:
+def to_shape(flow: BarredFlow, shape: Shape) -> BarredFlow:
     """Add up what came from copies: the axes that broadcasting stretched to the flow's shape."""
     have = np.shape(flow.value)
     if have == shape:
@@ -103,13 +105,13 @@ def to_shape(flow: Flow, shape: Shape) -> Flow:
     return moved(flow, lambda part: np.add.reduce(part, axis=stretched).reshape(shape), adds)
 
 
-def joined(flows: list[Flow]) -> Flow:
+def joined(flows: list[BarredFlow]) -> BarredFlow:
     """Add up what the users of a node contribute."""
     if len(flows) == 1:
         return flows[0]
     total = flows[0]
     for flow in flows[1:]:
-        total = Flow(
+        total = BarredFlow(
             total.value + flow.value,
             total.sizes + flow.sizes,
             _plus(total.bar, flow.bar),

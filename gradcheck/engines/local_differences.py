@@ -19,7 +19,7 @@ from gradcheck import progress
 from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.engines.definitions import COPYING, DEFINITIONS, NUMBERS, Gate
 from gradcheck.engines.elementwise_slopes import NATURAL, Close, slopes
-from gradcheck.engines.flows import Array, Flow, joined, to_shape, weighted
+from gradcheck.engines.flows import Array, BarredFlow, joined, to_shape, weighted
 from gradcheck.engines.formulas import definition
 from gradcheck.engines.rounding import inside
 from gradcheck.graph.evaluation import Values, evaluate
@@ -30,15 +30,15 @@ Closer = Callable[[str, Params, tuple[float, ...], int], Close | None]
 """(op, parameters, operands of one element, which one moves) → what a close look finds there."""
 
 
-class Share(NamedTuple):
+class FlowShare(NamedTuple):
     """What one user of a node contributes to its gradient: operand `place` of gate `user`."""
 
     user: int
     place: int
-    flow: Flow
+    flow: BarredFlow
 
 
-Meet = Callable[[int, Flow, list[Share]], Flow]
+Meet = Callable[[int, BarredFlow, list[FlowShare]], BarredFlow]
 """(node, its gradient by differences, the users' shares) → the flow that goes further back."""
 
 
@@ -53,7 +53,7 @@ def needed(graph: Graph, wanted: Collection[int]) -> list[bool]:
     return depends
 
 
-class Pass:
+class DifferencePass:
     """One way back over a graph at one point.
 
     Args:
@@ -73,10 +73,10 @@ class Pass:
         self.close = close
         self.inner = 0.0
 
-    def run(self, seed: Flow, meet: Meet) -> None:
+    def run(self, seed: BarredFlow, meet: Meet) -> None:
         """Go from the output back to the leaves; `meet` sees every node that anything flows to."""
         graph, depends = self.graph, self.depends
-        shares: dict[int, list[Share]] = {graph.output: [Share(graph.output, 0, seed)]}
+        shares: dict[int, list[FlowShare]] = {graph.output: [FlowShare(graph.output, 0, seed)]}
         for node in range(graph.output, -1, -1):
             found = shares.pop(node, None)
             if found is None or not depends[node]:
@@ -85,10 +85,10 @@ class Pass:
             flow = meet(node, joined([share.flow for share in found]), found)
             for place, operand in enumerate(graph.operands(node)):
                 if depends[operand]:
-                    share = Share(node, place, self.pull(node, flow, place))
+                    share = FlowShare(node, place, self.pull(node, flow, place))
                     shares.setdefault(operand, []).append(share)
 
-    def pull(self, node: int, flow: Flow, place: int, operands: list[Array] | None = None) -> Flow:
+    def pull(self, node: int, flow: BarredFlow, place: int, operands: list[Array] | None = None) -> BarredFlow:
         """Return what flows to one operand of a gate, in the operand's shape.
 
         With `operands`, the gate is taken at these values instead of its own.
@@ -108,7 +108,9 @@ class Pass:
             return to_shape(self._elementwise(op, params, flow, operands, out, place), np.shape(operands[place]))
         return self._apart(op, params, flow, operands)[place]
 
-    def _elementwise(self, op: str, params: Params, flow: Flow, operands: list[Array], out: Array, k: int) -> Flow:
+    def _elementwise(
+        self, op: str, params: Params, flow: BarredFlow, operands: list[Array], out: Array, k: int
+    ) -> BarredFlow:
         row = OPS[op]
         if row.linear == (row.args,):
             return weighted(flow, _slope(op, k))
@@ -140,7 +142,7 @@ class Pass:
         width = None if flow.width is None else flow.width * steep
         if found.gap is not None:
             width = force * found.gap + (0.0 if width is None else width)
-        return Flow(g * found.value, size, bar, width, flow.terms + 2)
+        return BarredFlow(g * found.value, size, bar, width, flow.terms + 2)
 
     def _origin(self, node: int) -> Array | None:
         """Return which element of some earlier node each element of `node` is a copy of."""
@@ -154,26 +156,26 @@ class Pass:
             numbers = np.asarray(function(numbers, **NUMBERS.get(graph.ops[move], {})))
         return numbers if chain else None
 
-    def _apart(self, op: str, params: Params, flow: Flow, operands: list[Array]) -> dict[int, Flow]:
+    def _apart(self, op: str, params: Params, flow: BarredFlow, operands: list[Array]) -> dict[int, BarredFlow]:
         """Take an op apart by its definition and go back through the parts."""
         row = OPS[op]
         part = definition(row, params)
         if part is None:
-            unknown = [Flow(np.zeros(np.shape(x)), bar=np.full(np.shape(x), np.inf)) for x in operands]
+            unknown = [BarredFlow(np.zeros(np.shape(x)), bar=np.full(np.shape(x), np.inf)) for x in operands]
             return dict(enumerate(unknown))
         inputs = {name: x for name, x in zip(row.args, operands, strict=True) if name in part.inputs}
         values, _ = evaluate(part, FLOAT_ARRAYS, inputs)
         values = [np.asarray(v) for v in values]
         leaves = {node: row.args.index(name) for name, node in part.inputs.items()}
-        found = {k: Flow(np.zeros(np.shape(x))) for k, x in enumerate(operands)}
+        found = {k: BarredFlow(np.zeros(np.shape(x))) for k, x in enumerate(operands)}
 
-        def meet(node: int, total: Flow, _: list[Share]) -> Flow:
+        def meet(node: int, total: BarredFlow, _: list[FlowShare]) -> BarredFlow:
             self.inner += float(np.abs(total.value * values[node]).sum())
             if node in leaves:
                 found[leaves[node]] = settled(total)
             return settled(total)
 
-        inner = Pass(part, values, needed(part, leaves), self.close)
+        inner = DifferencePass(part, values, needed(part, leaves), self.close)
         inner.run(flow, meet)
         return found
 
@@ -185,7 +187,7 @@ def _slope(op: str, k: int) -> float:
     return float(FLOAT_ARRAYS.function(op)(*unit))
 
 
-def settled(flow: Flow) -> Flow:
+def settled(flow: BarredFlow) -> BarredFlow:
     """Return a flow whose bar holds the rounding of its own sum too, and no width that is mere rounding."""
     rounding = (4 + flow.terms) * 2.0**-52 * flow.sizes
     bar = rounding if flow.bar is None else flow.bar + rounding
@@ -193,4 +195,4 @@ def settled(flow: Flow) -> Flow:
     if width is not None:
         width = np.where(width > bar, width, 0.0)
         width = width if width.any() else None
-    return Flow(flow.value, flow.sizes, bar, width, 0)
+    return BarredFlow(flow.value, flow.sizes, bar, width, 0)

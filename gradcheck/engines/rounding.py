@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.engines.backprop import backprop
-from gradcheck.engines.flows import Array, Flow, to_shape
+from gradcheck.engines.flows import Array, BarredFlow, to_shape
 from gradcheck.errors import Source
 from gradcheck.graph.evaluation import evaluate
 from gradcheck.graph.graph import Graph, Params
@@ -38,7 +38,7 @@ def sizes(graph: Graph, node: int, place: int, g: Array, operands: list[Array], 
     """
     shape = np.shape(operands[place])
     if OPS[graph.ops[node]].partials:
-        return to_shape(Flow(_ruled(graph, node, place, g, operands, out)), shape).value
+        return to_shape(BarredFlow(_ruled(graph, node, place, g, operands, out)), shape).value
     return _shaken(graph, node, place, g, operands, out)
 
 
@@ -85,7 +85,7 @@ def _shaken(graph: Graph, node: int, place: int, g: Array, operands: list[Array]
 
     def said(parts: list[Any]) -> Array:
         flow = np.asarray(rule.fast(*parts)[place])
-        return to_shape(Flow(flow), shape).value if flow.ndim >= len(shape) else np.broadcast_to(flow, shape)
+        return to_shape(BarredFlow(flow), shape).value if flow.ndim >= len(shape) else np.broadcast_to(flow, shape)
 
     parts = [np.asarray(x) for x in (g, *operands, out)]
     base, reach = said(parts), np.zeros(shape)

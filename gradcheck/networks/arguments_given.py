@@ -8,13 +8,13 @@ from gradcheck.errors import GradcheckError, did_you_mean
 from gradcheck.networks import data
 from gradcheck.networks.data import Data, Folder
 from gradcheck.networks.layer import INFERRED, REQUIRED, Layer
-from gradcheck.networks.records import BROKEN, Given, Ref, Step, Unknown
+from gradcheck.networks.records import BROKEN, GivenArgument, NodeSpec, Ref, Unknown
 from gradcheck.networks.table.linear import IGNORED
 from gradcheck.networks.tree import Scalar
 
 
 def bound(
-    row: Layer, one: Step, folder: Folder, problems: list[GradcheckError]
+    row: Layer, one: NodeSpec, folder: Folder, problems: list[GradcheckError]
 ) -> tuple[dict[str, Any], dict[str, Data | Ref]]:
     """Return the value of each argument, defaults filled in, and the arguments that are tensors.
 
@@ -23,7 +23,7 @@ def bound(
             to `problems`, and the last of them raised.
     """
     arguments = (*row.arguments, *IGNORED)
-    given: dict[str, Given] = {}
+    given: dict[str, GivenArgument] = {}
     for k, value in enumerate(one.positional):
         if k >= len(row.arguments):
             raise value.place.error(f"{row.name} takes {len(row.arguments)} arguments, not {len(one.positional)}")

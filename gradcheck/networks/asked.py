@@ -10,16 +10,16 @@ from typing import Any
 from gradcheck.errors import ShapeError, SpecError, did_you_mean
 from gradcheck.graph.shapes import infer
 from gradcheck.language.claims import Claim, quantity
-from gradcheck.networks.names import Names
+from gradcheck.networks.names import SpecNames
 from gradcheck.networks.network import BUFFER, INPUT, PARAMETER, Network
 from gradcheck.networks.records import Expected, Ref, Unknown
-from gradcheck.networks.scope import Formula, Vocabulary
+from gradcheck.networks.scope import ScopedFormula, Vocabulary
 from gradcheck.networks.tree import Scalar
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import show
 
 
-def settle(b: Names, network: Network) -> None:
+def settle(b: SpecNames, network: Network) -> None:
     """Settle everything that a spec asks of its network; mistakes go to the builder's `problems`."""
     spec = b.spec
     b.attempt(_outputs, b)
@@ -33,7 +33,7 @@ def settle(b: Names, network: Network) -> None:
     network.expected = spec.expected
 
 
-def _outputs(b: Names) -> None:
+def _outputs(b: SpecNames) -> None:
     """Settle which node is the output.
 
     Raises:
@@ -55,7 +55,7 @@ def _outputs(b: Names) -> None:
         raise ref.place.error(f"the output `{ref.name}` is an input: there is nothing to differentiate")
 
 
-def _unused_parameters(b: Names) -> None:
+def _unused_parameters(b: SpecNames) -> None:
     """Report parameters that are given and belong to nothing."""
     for name, ref in b.spec.params.items():
         if name in b.owners or name in b.tensors or b.incomplete:
@@ -65,14 +65,14 @@ def _unused_parameters(b: Names) -> None:
         b.problems.append(_key(b, "params", name, ref).error(f"no layer has a parameter `{name}`", hint[:300]))
 
 
-def _key(b: Names, section: str, name: str, ref: Ref) -> Any:
+def _key(b: SpecNames, section: str, name: str, ref: Ref) -> Any:
     """Return the place of a key, for a message about it."""
     node = b.spec.node.items[section][1]
     items = getattr(node, "items", {})
     return items[name][0] if name in items else ref.place
 
 
-def _unused_ops(b: Names) -> None:
+def _unused_ops(b: SpecNames) -> None:
     """Report ops that are defined and never used: nothing would check them."""
     present = set(b.graph.ops)
     used = {name for name, op in b.ops.items() if op.name in present}
@@ -88,7 +88,7 @@ def _called(op: Op) -> set[str]:
     return set(re.findall(r"\w+", op.form or ""))
 
 
-def _select(b: Names, network: Network) -> None:
+def _select(b: SpecNames, network: Network) -> None:
     """Settle which tensors are checked.
 
     Raises:
@@ -108,14 +108,14 @@ def _select(b: Names, network: Network) -> None:
         network.wrt += [name for name in fitting if name not in network.wrt]
 
 
-def _claim(b: Names, network: Network, target: str, ref: Ref, scalar: Scalar) -> None:
+def _claim(b: SpecNames, network: Network, target: str, ref: Ref, scalar: Scalar) -> None:
     """Read a hand-derived gradient.
 
     Raises:
         SpecError, LanguageError: with the place.
     """
     upstream = [f"d_{name}" for name in (*b.graph.inputs, *b.graph.stages)]
-    formula = Formula(scalar, Vocabulary(b.spec, [*b.tensors, *upstream, *(f"d_{n}" for n in b.found)]), b.ops)
+    formula = ScopedFormula(scalar, Vocabulary(b.spec, [*b.tensors, *upstream, *(f"d_{n}" for n in b.found)]), b.ops)
     hint: str | None
     if target not in b.tensors or target not in network.wrt:
         if b.incomplete:
@@ -147,7 +147,7 @@ def _claim(b: Names, network: Network, target: str, ref: Ref, scalar: Scalar) ->
     network.claims[target] = Claim(target, scalar.source, formula.graph, uses, place=scalar.start)
 
 
-def _fact(b: Names, fact: Expected) -> None:
+def _fact(b: SpecNames, fact: Expected) -> None:
     """Check that an expected value is about something, in its shape.
 
     Raises:

@@ -17,17 +17,17 @@ from gradcheck.networks import asked
 from gradcheck.networks.arguments_given import bound
 from gradcheck.networks.data import Data
 from gradcheck.networks.layer import Arguments, Constant, Layer, Misfit, Operand, Plan
-from gradcheck.networks.names import Names, given_tensor
-from gradcheck.networks.network import DATA, Network, Tensor
-from gradcheck.networks.records import Ref, Spec, Step, Unknown
-from gradcheck.networks.scope import Formula, ordered
+from gradcheck.networks.names import SpecNames, given_tensor
+from gradcheck.networks.network import DATA, Network, NetworkInput
+from gradcheck.networks.records import NodeSpec, Ref, Spec, Unknown
+from gradcheck.networks.scope import ScopedFormula, ordered
 from gradcheck.networks.table import LAYERS, find
 from gradcheck.networks.tree import Map
 from gradcheck.ops import FUNCTIONS, OPS
 from gradcheck.ops.shapes import Shape
 
 
-class Builder(Names):
+class Builder(SpecNames):
     """Builds one network; what is wrong is in `problems`."""
 
     def __init__(self, spec: Spec, problems: list[GradcheckError]) -> None:
@@ -53,7 +53,7 @@ class Builder(Names):
         asked.settle(self, network)
         return network
 
-    def step(self, one: Step) -> None:
+    def step(self, one: NodeSpec) -> None:
         """Build one node; if that fails its name is known as broken."""
         self.graph.owners.append((len(self.graph), one.name))
         self.found.setdefault(one.name, None)
@@ -63,13 +63,13 @@ class Builder(Names):
         elif one.type is not None:
             self.attempt(self.layer, one)
 
-    def formula(self, one: Step, formula: Formula) -> None:
+    def formula(self, one: NodeSpec, formula: ScopedFormula) -> None:
         """Build a node that is an expression."""
         refs = formula.refs()
         bind = dict(zip([ref.name for ref in refs], self.resolve_all(refs), strict=True))
         self.name(one, [self.splice(formula.graph, bind, formula.place, one)], ())
 
-    def layer(self, one: Step) -> None:
+    def layer(self, one: NodeSpec) -> None:
         """Build a node that is a layer, a function or a loss."""
         assert one.type is not None
         row = find(one.type.name) if one.type.name not in self.ops else None
@@ -95,7 +95,7 @@ class Builder(Names):
             raise place.error(f"{self.called(one)}: {error}", self.sources(one, nodes)) from None
         self.apply(one, plan, bind, row.outputs)
 
-    def operand_names(self, row: Layer, one: Step, count: int) -> list[str]:
+    def operand_names(self, row: Layer, one: NodeSpec, count: int) -> list[str]:
         """Return the local names of a layer's inputs.
 
         Raises:
@@ -123,7 +123,7 @@ class Builder(Names):
             return Operand(self.shapes[node])
         return Operand(self.shapes[node], given.numbers, given.whole, given.dtype == "bool")
 
-    def tensor_argument(self, one: Step, local: str, given: Data | Ref) -> tuple[int, Operand]:
+    def tensor_argument(self, one: NodeSpec, local: str, given: Data | Ref) -> tuple[int, Operand]:
         """Return the node of an argument that is a tensor, and what a plan may know of it."""
         if isinstance(given, Ref):
             node = self.resolve(given)
@@ -132,7 +132,7 @@ class Builder(Names):
         node = self.tensor(name, given_tensor(given, DATA))
         return node, Operand(given.shape, given.numbers, given.whole, given.dtype == "bool")
 
-    def apply(self, one: Step, plan: Plan, bind: dict[str, int], suffixes: tuple[str, ...]) -> None:
+    def apply(self, one: NodeSpec, plan: Plan, bind: dict[str, int], suffixes: tuple[str, ...]) -> None:
         """Add a layer's parameters, constants and program to the graph."""
         self.check_tied(one, plan)
         sub = parse(Source(plan.program, one.name), {*bind, *plan.data}, static_names=plan.names, internal=True)
@@ -144,7 +144,9 @@ class Builder(Names):
         for local, constant in plan.data.items():
             if local in sub.inputs:
                 make = _made(constant, {k: self.graph_input(n) for k, n in bind.items()})
-                bind[local] = self.tensor(f"{one.name}:{local}", Tensor(constant.shape, make, DATA, one.node.span))
+                bind[local] = self.tensor(
+                    f"{one.name}:{local}", NetworkInput(constant.shape, make, DATA, one.node.span)
+                )
         if "i" in sub.inputs and "lookup" in sub.ops:
             bind["i"] = self.index(bind["i"], one)
         span = (*one.node.span, one.node.start)
@@ -158,7 +160,7 @@ class Builder(Names):
             suffixes = tuple(str(k) for k in range(len(plan.outputs)))
         self.name(one, result if isinstance(result, list) else [result], suffixes)
 
-    def check_tied(self, one: Step, plan: Plan) -> None:
+    def check_tied(self, one: NodeSpec, plan: Plan) -> None:
         """Refuse to share parameters that a layer does not have.
 
         Raises:
@@ -173,7 +175,7 @@ class Builder(Names):
                 hint = did_you_mean(local, plan.parameters) or f"it has {', '.join(plan.parameters) or 'none'}"
                 raise place.error(f"{self.called(one)} has no parameter `{local}`", hint)
 
-    def call(self, one: Step) -> int:
+    def call(self, one: NodeSpec) -> int:
         """Build a node that is an op of the spec or a function of the language.
 
         Raises:
@@ -210,7 +212,9 @@ class Builder(Names):
         near = nearest(name, [*LAYERS, *self.ops, *FUNCTIONS])
         return f"; did you mean '{near}'?" if near else ""
 
-    def splice(self, sub: Graph, bind: Mapping[str, int], place: Any, one: Step, outputs: Sequence[str] = ()) -> Any:
+    def splice(
+        self, sub: Graph, bind: Mapping[str, int], place: Any, one: NodeSpec, outputs: Sequence[str] = ()
+    ) -> Any:
         """Copy a formula's graph into the network's; return the node of its value, or those of its `outputs`.
 
         Raises:
@@ -254,7 +258,7 @@ class Builder(Names):
         self.shapes.append(shape)
         return self.graph.gate(op, operands, params, span)
 
-    def name(self, one: Step, nodes: list[int], suffixes: Sequence[str]) -> None:
+    def name(self, one: NodeSpec, nodes: list[int], suffixes: Sequence[str]) -> None:
         """Give a node's outputs their names."""
         for k, given in enumerate(nodes):
             node = given

@@ -11,9 +11,9 @@ from gradcheck.language.parser import parse
 from gradcheck.networks.arguments_given import bound
 from gradcheck.networks.data import Folder
 from gradcheck.networks.layer import INFERRED, Arguments, Misfit, Operand
-from gradcheck.networks.records import Given, Ref, Step
+from gradcheck.networks.records import GivenArgument, NodeSpec, Ref
 from gradcheck.networks.table import find
-from gradcheck.networks.torch_repr import Call
+from gradcheck.networks.torch_repr import PrintedCall
 from gradcheck.networks.tree import Scalar
 from gradcheck.ops.shapes import Shape
 
@@ -44,14 +44,14 @@ class Fit(NamedTuple):
     doubt: str = ""
 
 
-def arguments(call: Call) -> dict[str, Any]:
+def arguments(call: PrintedCall) -> dict[str, Any]:
     """Return the arguments of a layer by name."""
     row = find(call.type)
     named = zip((a.name for a in row.arguments), call.positional, strict=False) if row else ()
     return {**dict(named), **call.keywords}
 
 
-def indices(call: Call, shape: Shape) -> list[list[int]]:
+def indices(call: PrintedCall, shape: Shape) -> list[list[int]]:
     """Return rows to look up in an Embedding, as many as it has before one comes twice."""
     entries = arguments(call).get("num_embeddings")
     entries = entries if isinstance(entries, int) and entries > 0 else 1
@@ -59,7 +59,7 @@ def indices(call: Call, shape: Shape) -> list[list[int]]:
     return [[(length * row + k) % entries for k in range(length)] for row in range(rows)]
 
 
-def fit(calls: Sequence[Call], flatten: bool) -> Fit:
+def fit(calls: Sequence[PrintedCall], flatten: bool) -> Fit:
     """Find an input for a chain of layers.
 
     Args:
@@ -90,10 +90,10 @@ def fit(calls: Sequence[Call], flatten: bool) -> Fit:
     return Fit(shapes[0], None, doubt="the layers do not fit together in this order")
 
 
-_FLATTEN = Call(None, "Flatten", (), {}, (0, 0), {})
+_FLATTEN = PrintedCall(None, "Flatten", (), {}, (0, 0), {})
 
 
-def _key(call: Call) -> str:
+def _key(call: PrintedCall) -> str:
     # As text, because True and 1 are not the same argument.
     return repr((call.type, call.positional, call.keywords))
 
@@ -108,7 +108,7 @@ class _Trial:
         tried: shape of the input, and whether it is of whole numbers → the output's shape, or why it does not fit.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: PrintedCall) -> None:
         row = find(call.type)
         assert row is not None
         self.row = row
@@ -116,10 +116,10 @@ class _Trial:
         self.tried: dict[tuple[Shape, bool], Shape | str] = {}
         self.values: dict[str, Any] | None = None
         place = Scalar(Source("", "model"), 0, 0, "", "'")
-        step = Step(
+        step = NodeSpec(
             call.type, place, Ref(call.type, place), None,
-            {name: Given(value, place) for name, value in call.keywords.items()},
-            [Given(value, place) for value in call.positional],
+            {name: GivenArgument(value, place) for name, value in call.keywords.items()},
+            [GivenArgument(value, place) for value in call.positional],
         )  # fmt: skip
         try:
             values, tensors = bound(row, step, Folder(".", False, 0), [])

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from gradcheck.errors import GradcheckError, LanguageError, Source, SpecErrors, did_you_mean, visible
 from gradcheck.networks.fitting import Fit, arguments, fit, indices
 from gradcheck.networks.table import find
-from gradcheck.networks.torch_repr import Call, parse_call
+from gradcheck.networks.torch_repr import PrintedCall, parse_call
 from gradcheck.ops.shapes import Shape
 
 MAX_LAYERS = 10_000
@@ -44,7 +44,7 @@ class Printed:
         span: where it stands.
     """
 
-    def __init__(self, names: Sequence[str | int], kind: str, call: Call | None, span: tuple[int, int]) -> None:
+    def __init__(self, names: Sequence[str | int], kind: str, call: PrintedCall | None, span: tuple[int, int]) -> None:
         self.names = names
         self.type = kind
         self.call = call
@@ -52,11 +52,11 @@ class Printed:
         self.span = span
 
 
-class Part(NamedTuple):
+class ModelPart(NamedTuple):
     """A layer of the chain: its name and its call, and the text if print() showed all of it."""
 
     name: str
-    call: Call
+    call: PrintedCall
     text: str | None
 
 
@@ -72,8 +72,8 @@ def from_model(source: Source, known: Collection[str]) -> str:
     """
     reader = _Reader(source)
     reader.read()
-    parts: list[Part] = []
-    losses: list[Part] = []
+    parts: list[ModelPart] = []
+    losses: list[ModelPart] = []
     if reader.root is not None and not reader.problems:
         for part in _chain(reader.root, source, known, reader.problems):
             (losses if _is_loss(part.call) else parts).append(part)
@@ -148,7 +148,7 @@ class _Reader:
             if len(self.opened) == MAX_DEPTH + 1:
                 self.complain(f"more than {MAX_DEPTH} modules within each other", (start, end), None)
 
-    def call(self, start: int, end: int) -> Call | None:
+    def call(self, start: int, end: int) -> PrintedCall | None:
         """Read a layer; a mistake is noted."""
         try:
             return parse_call(self.source, start, end)
@@ -192,7 +192,9 @@ def _containers(root: Printed, known: Collection[str]) -> Iterator[Printed]:
         waiting += module.children
 
 
-def _chain(root: Printed, source: Source, known: Collection[str], problems: list[GradcheckError]) -> Iterator[Part]:
+def _chain(
+    root: Printed, source: Source, known: Collection[str], problems: list[GradcheckError]
+) -> Iterator[ModelPart]:
     """Yield the layers in printed order, named as state_dict names them; unknown ones are problems."""
     waiting = [(root, "")]
     count = 0
@@ -211,7 +213,7 @@ def _chain(root: Printed, source: Source, known: Collection[str], problems: list
         elif call.type in known:
             row = find(call.type)
             if row is None or row.least == 1 or (_is_loss(call) and row.least == 2):
-                yield Part(name, call, source.text[slice(*module.span)])
+                yield ModelPart(name, call, source.text[slice(*module.span)])
             else:
                 message = f"`{call.type}` takes {row.least} inputs"
                 problems.append(LanguageError(message, source, call.span, "write it as a node, with inputs:"))
@@ -221,20 +223,20 @@ def _chain(root: Printed, source: Source, known: Collection[str], problems: list
             problems.append(LanguageError(f"unknown layer `{call.type}`", source, call.span, hint))
 
 
-def _is_loss(call: Call) -> bool:
+def _is_loss(call: PrintedCall) -> bool:
     row = find(call.type)
     return row is not None and row.family == "loss"
 
 
-def _attention(module: Printed, name: str) -> Part:
+def _attention(module: Printed, name: str) -> ModelPart:
     """Return the call of a MultiheadAttention, of which only the output projection is printed."""
     inner = module.children[0].call
     given = arguments(inner) if inner else {}
     keywords = {"embed_dim": given.get("in_features", 1), "num_heads": 1, "bias": given.get("bias", True)}
-    return Part(name, Call(None, module.type, (), keywords, module.span, {}), None)
+    return ModelPart(name, PrintedCall(None, module.type, (), keywords, module.span, {}), None)
 
 
-def _write(title: str, parts: list[Part], criterion: Call | None, ordered: bool, notes: list[str]) -> str:
+def _write(title: str, parts: list[ModelPart], criterion: PrintedCall | None, ordered: bool, notes: list[str]) -> str:
     """Return the text of the spec."""
     found = fit([part.call for part in parts], flatten=not ordered)
     embedded = parts[0].call.type == "Embedding"
@@ -268,7 +270,7 @@ def _list(shape: Shape) -> str:
     return "[" + ", ".join(map(str, shape)) + "]"
 
 
-def _input(first: Call, found: Fit) -> str:
+def _input(first: PrintedCall, found: Fit) -> str:
     """Return the line of the input."""
     if first.type == "Embedding":
         return f"{{value: {json.dumps(indices(first, found.entering))}, dtype: int64}}  # guessed"
@@ -276,7 +278,7 @@ def _input(first: Call, found: Fit) -> str:
     return f"{{shape: {_list(found.entering)}, init: normal_}}  # guessed{doubt}"
 
 
-def _layer(part: Part, name: str, before: str, embedded: bool) -> str:
+def _layer(part: ModelPart, name: str, before: str, embedded: bool) -> str:
     """Return a layer as torch prints it, or as a map where a spec needs to know more."""
     kind = part.call.type
     call: dict[str, Any] = {"name": name, "type": kind, **arguments(part.call)}
@@ -304,7 +306,9 @@ def _flow_value(value: Any) -> str:
 _WORDS = ("true", "false", "null")
 
 
-def _loss(parts: list[Part], criterion: Call | None, shape: Shape | None, name: str) -> tuple[str | None, str]:
+def _loss(
+    parts: list[ModelPart], criterion: PrintedCall | None, shape: Shape | None, name: str
+) -> tuple[str | None, str]:
     """Return the lines of the target and of the loss: the one that is printed, or the usual one."""
     if shape is None:
         return None, "# guessed: no loss; the sum of the outputs is checked"
@@ -324,7 +328,7 @@ def _loss(parts: list[Part], criterion: Call | None, shape: Shape | None, name: 
 _REAL_TARGETS = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "HalfSquaredErrorLoss")
 
 
-def _usual_loss(parts: list[Part], shape: Shape) -> str:
+def _usual_loss(parts: list[ModelPart], shape: Shape) -> str:
     kinds = [part.call.type for part in parts if part.call.type not in ("Dropout", "Identity")]
     last = kinds[-1] if kinds else ""
     if last in ("Linear", "LogSoftmax") and len(shape) == 2 and shape[1] > 1:

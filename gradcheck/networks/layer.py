@@ -85,10 +85,10 @@ class Plan(NamedTuple):
     parameters: Mapping[str, Parameter] = {}
     data: Mapping[str, Constant] = {}
     outputs: tuple[str, ...] = ()
-    shortcut: Shortcut | None = None
+    shortcut: NamedShortcut | None = None
 
 
-class Shortcut(NamedTuple):
+class NamedShortcut(NamedTuple):
     """An op of `ops.compounds` in whose one gate a derivation shows a layer.
 
     Attributes:

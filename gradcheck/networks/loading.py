@@ -10,7 +10,7 @@ from gradcheck.errors import GradcheckError, Source
 from gradcheck.networks.build import Builder
 from gradcheck.networks.document import documents
 from gradcheck.networks.network import Network
-from gradcheck.networks.spec import Reader
+from gradcheck.networks.spec import SpecReader
 from gradcheck.networks.tree import Map, Node
 
 
@@ -53,7 +53,7 @@ def _network(root: Node, name: str, folder: str, outside: bool, problems: list[G
         problems.append(root.error("this is not a spec", "a spec begins with gradcheck: 1"))
         return None
     start = len(problems)
-    reader = Reader(root, folder, outside)
+    reader = SpecReader(root, folder, outside)
     spec = reader.read()
     problems.extend(reader.problems)
     broken = len(problems) > start

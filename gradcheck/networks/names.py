@@ -12,15 +12,15 @@ from gradcheck.graph.graph import Graph
 from gradcheck.graph.shapes import MAX_ELEMENTS
 from gradcheck.networks import data, initialisers
 from gradcheck.networks.layer import Parameter
-from gradcheck.networks.network import BUFFER, DATA, INPUT, PARAMETER, Tensor
+from gradcheck.networks.network import BUFFER, DATA, INPUT, PARAMETER, NetworkInput
 from gradcheck.networks.own_ops import own_ops
-from gradcheck.networks.records import Ref, Spec, Step, Unknown
-from gradcheck.networks.scope import Formula, Vocabulary, base
+from gradcheck.networks.records import NodeSpec, Ref, Spec, Unknown
+from gradcheck.networks.scope import ScopedFormula, Vocabulary, base
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import Shape, show
 
 
-class Names:
+class SpecNames:
     """The names of one spec and what they stand for; what is wrong is in `problems`.
 
     Attributes:
@@ -40,13 +40,13 @@ class Names:
         self.graph = Graph(spec.node.source)
         self.shapes: list[Shape] = []
         self.found: dict[str, int | None] = {}
-        self.tensors: dict[str, Tensor] = {}
+        self.tensors: dict[str, NetworkInput] = {}
         self.input_at: dict[int, str] = {}
         self.owners: dict[str, str] = {}
         self.as_data: set[str] = set()
         self.total = 0
         self.ops: dict[str, Op] = own_ops(spec, problems)
-        self.formulas: dict[str, Formula] = {}
+        self.formulas: dict[str, ScopedFormula] = {}
         self.words = Vocabulary(spec)
 
     @property
@@ -64,22 +64,22 @@ class Names:
             pass
         return None
 
-    def parse(self, one: Step) -> None:
+    def parse(self, one: NodeSpec) -> None:
         """Parse the formula of a node."""
         assert one.formula is not None
         for name in self.spec.ops:
             if name not in self.ops and re.search(rf"\b{name}\s*\(", one.formula.text):
                 raise Unknown
-        self.formulas[one.name] = Formula(one.formula, self.words, self.ops)
+        self.formulas[one.name] = ScopedFormula(one.formula, self.words, self.ops)
 
-    def needs(self, one: Step) -> Sequence[str]:
+    def needs(self, one: NodeSpec) -> Sequence[str]:
         """Return the names that a node uses."""
         if one.formula is not None:
             formula = self.formulas.get(one.name)
             return list(formula.graph.inputs) if formula else []
         return [ref.name for ref in self.inputs(one)]
 
-    def inputs(self, one: Step) -> list[Ref]:
+    def inputs(self, one: NodeSpec) -> list[Ref]:
         """Return the inputs of a layer or loss; a chain's first layer and its loss know theirs."""
         found = one.inputs
         if found is None:
@@ -90,7 +90,7 @@ class Names:
                 found = [Ref(name, one.node) for name in self.first_input(one)]
         return [*found, *one.targets]
 
-    def first_input(self, one: Step) -> list[str]:
+    def first_input(self, one: NodeSpec) -> list[str]:
         """Return the name of the input that a chain begins with: the only one that nothing else names.
 
         Raises:
@@ -160,7 +160,7 @@ class Names:
         hint = did_you_mean(name, known) or f"known: {', '.join(dict.fromkeys(known)) or 'nothing'}"
         raise ref.place.error(f"there is no input, node or parameter `{name}`", hint[:300])
 
-    def tensor(self, name: str, tensor: Tensor) -> int:
+    def tensor(self, name: str, tensor: NetworkInput) -> int:
         """Return the graph's input `name`, adding it on first use."""
         if name not in self.tensors:
             self.tensors[name] = tensor
@@ -182,7 +182,7 @@ class Names:
                 f"the limit is {MAX_ELEMENTS:,}",
             )  # fmt: skip
 
-    def parameter(self, one: Step, local: str, wanted: Parameter, used: bool) -> int | None:
+    def parameter(self, one: NodeSpec, local: str, wanted: Parameter, used: bool) -> int | None:
         """Return the node of a parameter, drawn or given; those of one name are one.
 
         Raises:
@@ -206,7 +206,7 @@ class Names:
             init, values = wanted.init
             filled = initialisers.check(init, wanted.shape, values)
             seed = self.spec.folder.seed
-            tensor = Tensor(
+            tensor = NetworkInput(
                 wanted.shape, lambda _: initialisers.draw(init, wanted.shape, filled, seed, name), kind, one.node.span
             )
         return self.tensor(name, tensor) if used else None
@@ -220,18 +220,20 @@ class Names:
         """Return the name of the graph's input at a node; empty if it is computed."""
         return self.input_at.get(node, "")
 
-    def index(self, node: int, one: Step) -> int:
+    def index(self, node: int, one: NodeSpec) -> int:
         """Return the whole-number twin of an input, in which rows are looked up."""
         name = self.graph_input(node)
         shape = self.shapes[node]
-        return self.tensor(f"{name}:index", Tensor(shape, lambda array: array(name).astype(int), DATA, one.node.span))
+        return self.tensor(
+            f"{name}:index", NetworkInput(shape, lambda array: array(name).astype(int), DATA, one.node.span)
+        )
 
-    def called(self, one: Step) -> str:
+    def called(self, one: NodeSpec) -> str:
         """Return how a node is called in messages."""
         kind = one.type.name if one.type else "expr"
         return f"`{one.name}` ({kind})" if one.name != kind else f"`{one.name}`"
 
-    def sources(self, one: Step, nodes: list[int]) -> str | None:
+    def sources(self, one: NodeSpec, nodes: list[int]) -> str | None:
         """Return which inputs with which shapes a node got."""
         if one.formula is not None:
             return None
@@ -241,6 +243,6 @@ class Names:
         return "; ".join(shown) or None
 
 
-def given_tensor(given: data.Data, kind: str) -> Tensor:
+def given_tensor(given: data.Data, kind: str) -> NetworkInput:
     """Return what a spec gives as a tensor of float64."""
-    return Tensor(given.shape, lambda _: given.make().astype(float), kind, given.node.span)
+    return NetworkInput(given.shape, lambda _: given.make().astype(float), kind, given.node.span)

@@ -16,7 +16,7 @@ PARAMETER, BUFFER, INPUT, DATA = "parameter", "buffer", "input", "data"
 """Kinds of tensors: trained, kept by the layer, given from outside, part of the definition."""
 
 
-class Tensor(NamedTuple):
+class NetworkInput(NamedTuple):
     """An input of the graph.
 
     Attributes:
@@ -54,7 +54,7 @@ class Network:
         self.place = place
         self.graph = graph
         self.shapes = shapes
-        self.tensors: dict[str, Tensor] = {}
+        self.tensors: dict[str, NetworkInput] = {}
         self.wrt: list[str] = []
         self.claims: dict[str, Claim] = {}
         self.expected: Sequence[Expected] = ()

@@ -23,14 +23,14 @@ class Ref(NamedTuple):
     place: Node
 
 
-class Given(NamedTuple):
+class GivenArgument(NamedTuple):
     """The value of an argument, and where it stands."""
 
     value: Any
     place: Node
 
 
-class Step(NamedTuple):
+class NodeSpec(NamedTuple):
     """A layer, function, loss or expression.
 
     Attributes:
@@ -50,8 +50,8 @@ class Step(NamedTuple):
     node: Node
     type: Ref | None = None
     formula: Scalar | None = None
-    arguments: Mapping[str, Given] = {}
-    positional: Sequence[Given] = ()
+    arguments: Mapping[str, GivenArgument] = {}
+    positional: Sequence[GivenArgument] = ()
     inputs: Sequence[Ref] | None = None
     targets: Sequence[Ref] = ()
     prefix: str = ""
@@ -89,9 +89,9 @@ class Spec:
         self.inputs: dict[str, Data] = {}
         self.broken: set[str] = set()
         self.unreadable = False
-        self.steps: dict[str, Step] = {}
+        self.steps: dict[str, NodeSpec] = {}
         self.last: str | None = None
-        self.loss: Step | None = None
+        self.loss: NodeSpec | None = None
         self.output: Ref | None = None
         self.params: dict[str, Ref] = {}
         self.ops: dict[str, Ref] = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from gradcheck.errors import GradcheckError, LanguageError, Source
 from gradcheck.graph.graph import Graph
 from gradcheck.language.parser import parse
-from gradcheck.networks.records import Ref, Spec, Step
+from gradcheck.networks.records import NodeSpec, Ref, Spec
 from gradcheck.networks.tree import Node, Scalar
 from gradcheck.ops.op import Op
 
@@ -34,7 +34,7 @@ class Vocabulary:
         return name.partition(".")[0] in self.heads and name.rpartition(".")[2] not in ("T", "mT")
 
 
-class Formula:
+class ScopedFormula:
     """An expression in a spec, parsed; its places are those of the file.
 
     Attributes:
@@ -61,7 +61,7 @@ class Formula:
         return [Ref(name, Node(self.scalar.source, *self.place(node)[:2])) for name, node in self.graph.inputs.items()]
 
 
-def base(name: str, steps: Mapping[str, Step], prefixes: Mapping[str, str]) -> str | None:
+def base(name: str, steps: Mapping[str, NodeSpec], prefixes: Mapping[str, str]) -> str | None:
     """Return the node that a name needs: the node itself, or the one that owns the parameter."""
     while name:
         if name in steps:
@@ -72,7 +72,7 @@ def base(name: str, steps: Mapping[str, Step], prefixes: Mapping[str, str]) -> s
     return None
 
 
-def ordered(spec: Spec, needs: Callable[[Step], Sequence[str]], problems: list[GradcheckError]) -> list[Step]:
+def ordered(spec: Spec, needs: Callable[[NodeSpec], Sequence[str]], problems: list[GradcheckError]) -> list[NodeSpec]:
     """Return the nodes in an order in which each comes after what it needs.
 
     Nodes on a cycle are left out; the cycle is reported, spelled out.
@@ -85,7 +85,7 @@ def ordered(spec: Spec, needs: Callable[[Step], Sequence[str]], problems: list[G
         name: [b for n in needs(one) if (b := base(n, steps, prefixes)) is not None] for name, one in steps.items()
     }
     done: dict[str, bool] = {}
-    order: list[Step] = []
+    order: list[NodeSpec] = []
     for first in steps:
         path: list[str] = []
         active: set[str] = set()
@@ -111,7 +111,7 @@ def ordered(spec: Spec, needs: Callable[[Step], Sequence[str]], problems: list[G
     return order
 
 
-def _report(cycle: list[str], steps: Mapping[str, Step], problems: list[GradcheckError]) -> None:
+def _report(cycle: list[str], steps: Mapping[str, NodeSpec], problems: list[GradcheckError]) -> None:
     chain = " → ".join(f"`{name}`" for name in [*cycle, cycle[0]])
     first = steps[cycle[0]].node
     problems.append(first.error(f"these nodes need each other: {chain}", "unroll a loop in time, one node a step"))

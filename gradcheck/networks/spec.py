@@ -10,7 +10,7 @@ from typing import Any
 
 from gradcheck.errors import GradcheckError, did_you_mean
 from gradcheck.networks.data import Folder, read
-from gradcheck.networks.records import Expected, Ref, Spec, Step
+from gradcheck.networks.records import Expected, NodeSpec, Ref, Spec
 from gradcheck.networks.steps import NAME, PATH, mapping, printed, refs, step, text
 from gradcheck.networks.tree import List, Map, Node, Scalar
 
@@ -23,7 +23,7 @@ KEYS = (
 MAX_STEPS = 10_000
 
 
-class Reader:
+class SpecReader:
     """Reads one document; what is wrong is in `problems`."""
 
     def __init__(self, root: Map, path: str, outside: bool) -> None:
@@ -130,14 +130,14 @@ class Reader:
         for k, item in enumerate(node.items):
             step = self.attempt(self.layer, item, str(k))
             if step is None:
-                step = Step(str(k), item)
+                step = NodeSpec(str(k), item)
             if step.inputs is None:
                 step = step._replace(inputs=[before] if before else None)
             before = Ref(step.name, item)
             self.add(step)
         self.spec.last = before.name if before else None
 
-    def layer(self, item: Node, place: str) -> Step:
+    def layer(self, item: Node, place: str) -> NodeSpec:
         """Read one layer of a chain: a map, or text as torch prints it."""
         if isinstance(item, Scalar):
             return printed(item, place)
@@ -151,9 +151,9 @@ class Reader:
                     place.error(f"`{name}` is not a name", "letters, digits and _, parts joined by dots")
                 )
             read_step = self.attempt(self.named, name, value)
-            self.add(read_step if read_step is not None else Step(name, place))
+            self.add(read_step if read_step is not None else NodeSpec(name, place))
 
-    def named(self, name: str, value: Node) -> Step:
+    def named(self, name: str, value: Node) -> NodeSpec:
         """Read one node of a graph."""
         if isinstance(value, Scalar):
             hint = 'as in {expr: "x + y"} or {type: Tanh, inputs: x}'
@@ -167,7 +167,7 @@ class Reader:
             raise value.error(f"node `{name}` has no inputs", "add inputs: and the names of what it works on")
         return found
 
-    def add(self, one: Step) -> None:
+    def add(self, one: NodeSpec) -> None:
         """Add a step under a name of its own."""
         spec = self.spec
         if one.name in spec.inputs or one.name in spec.broken or one.name in spec.steps:

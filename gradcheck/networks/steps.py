@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gradcheck.errors import GradcheckError
-from gradcheck.networks.records import BROKEN, Given, Ref, Step
+from gradcheck.networks.records import BROKEN, GivenArgument, NodeSpec, Ref
 from gradcheck.networks.torch_repr import parse_call
 from gradcheck.networks.tree import List, Map, Node, Scalar
 
@@ -60,7 +60,7 @@ def plain(node: Node) -> Any:
     raise node.error("expected a value, not a map")
 
 
-def step(node: Map, name: str, attempt: Callable[..., Any]) -> Step:
+def step(node: Map, name: str, attempt: Callable[..., Any]) -> NodeSpec:
     """Read a layer, loss or expression that is written as a map.
 
     Raises:
@@ -75,18 +75,18 @@ def step(node: Map, name: str, attempt: Callable[..., Any]) -> Step:
         for key, (place, _) in items.items():
             if key not in ("expr", "name"):
                 raise place.error(f"an expression takes no `{key}`", "its inputs are the names in it")
-        return Step(name, node, formula=text(items["expr"][1], "an expression"))
+        return NodeSpec(name, node, formula=text(items["expr"][1], "an expression"))
     if "type" not in items:
         raise node.error(f"`{name}` has no type", "add type: and the name of a layer, or expr: and an expression")
     arguments = {}
     for key, (_, value) in items.items():
         if key not in STEP_KEYS:
             read = attempt(lambda node: (plain(node),), value)
-            arguments[key] = Given(BROKEN if read is None else read[0], value)
+            arguments[key] = GivenArgument(BROKEN if read is None else read[0], value)
     inputs = _inputs(items)
     prefix, tied = _params(items, name)
     targets = [ref for key in ("target", "var") if key in items for ref in refs(items[key][1], "the name of an input")]
-    return Step(
+    return NodeSpec(
         name, node, Ref(text(items["type"][1], "the name of a layer").text, items["type"][1]), None, arguments, (),
         inputs, targets, prefix, tied, _training(items),
     )  # fmt: skip
@@ -129,7 +129,7 @@ def _training(items: Mapping[str, tuple[Scalar, Node]]) -> bool | None:
     return value
 
 
-def printed(item: Scalar, place: str) -> Step:
+def printed(item: Scalar, place: str) -> NodeSpec:
     """Read a layer as torch prints it: `Linear(in_features=2, out_features=3)`.
 
     Raises:
@@ -140,9 +140,9 @@ def printed(item: Scalar, place: str) -> Step:
     except GradcheckError as error:
         raise item.outward(error) from None
     name = call.name or place
-    arguments = {key: Given(value, _part(item, call.places[key])) for key, value in call.keywords.items()}
-    positional = [Given(value, _part(item, call.places[k])) for k, value in enumerate(call.positional)]
-    return Step(name, item, Ref(call.type, _part(item, call.span)), None, arguments, positional, None, (), name)
+    arguments = {key: GivenArgument(value, _part(item, call.places[key])) for key, value in call.keywords.items()}
+    positional = [GivenArgument(value, _part(item, call.places[k])) for k, value in enumerate(call.positional)]
+    return NodeSpec(name, item, Ref(call.type, _part(item, call.span)), None, arguments, positional, None, (), name)
 
 
 def _part(item: Scalar, span: tuple[int, int]) -> Scalar:

@@ -32,7 +32,7 @@ _CONSTANTS: Mapping[str, Any] = {"True": True, "False": False, "None": None}
 _CLOSE = {"(": ")", "[": "]"}
 
 
-class Call(NamedTuple):
+class PrintedCall(NamedTuple):
     """A layer's class and the arguments of its constructor.
 
     Attributes:
@@ -52,7 +52,7 @@ class Call(NamedTuple):
     places: Mapping[str | int, Span]
 
 
-def parse_call(text: str | Source, start: int = 0, end: int | None = None) -> Call:
+def parse_call(text: str | Source, start: int = 0, end: int | None = None) -> PrintedCall:
     """Read one layer, from `start` to `end` of a text.
 
     Raises:
@@ -96,7 +96,7 @@ class _Reader:
         self.match(_BLANK)
         return True
 
-    def call(self) -> Call:
+    def call(self) -> PrintedCall:
         """Read the whole."""
         self.match(_BLANK)
         name = self.match(_NAME)
@@ -115,7 +115,7 @@ class _Reader:
         self.match(_BLANK)
         if self.pos < self.end:
             self.fail("unexpected text after the layer", (self.pos, self.end))
-        return Call(name[1] if name else None, kind[1], positional, keywords, kind.span(), places)
+        return PrintedCall(name[1] if name else None, kind[1], positional, keywords, kind.span(), places)
 
     def missing(self, close: str, opened: int) -> NoReturn:
         """Complain that neither a comma nor the closing bracket comes next."""

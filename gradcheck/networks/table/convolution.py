@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from gradcheck.networks.arguments import boolean, choice, inferred, integer, padding, per_axis
-from gradcheck.networks.layer import Arguments, Layer, Misfit, Operand, Parameter, Plan, Shortcut
+from gradcheck.networks.layer import Arguments, Layer, Misfit, NamedShortcut, Operand, Parameter, Plan
 from gradcheck.networks.table.linear import feature, uniform
 from gradcheck.ops import compounds
 from gradcheck.ops.shapes import Shape, show, windows
@@ -100,7 +100,7 @@ def convolution(rank: int) -> Any:
         if a.bias:
             parameters["bias"] = Parameter((a.out_channels,), init)
         program = compounds.convolution("weight", "bias" if a.bias else None)
-        shortcut = Shortcut("conv" if a.bias else "conv_map", ("x", *parameters), back)
+        shortcut = NamedShortcut("conv" if a.bias else "conv_map", ("x", *parameters), back)
         return Plan(program, {**reach, **there}, parameters, shortcut=shortcut)
 
     return plan

@@ -16,7 +16,7 @@ from gradcheck.networks.arguments import (
     per_axis,
     whole_numbers,
 )
-from gradcheck.networks.layer import Argument, Arguments, Constant, Layer, Misfit, Operand, Plan, Shortcut
+from gradcheck.networks.layer import Argument, Arguments, Constant, Layer, Misfit, NamedShortcut, Operand, Plan
 from gradcheck.networks.table.convolution import Reach, counted, spatial
 from gradcheck.ops.shapes import show
 from gradcheck.ops.windows import WINDOWS
@@ -48,7 +48,7 @@ def max_pool(rank: int) -> Any:
         reach = _reach(a, x, rank, "inside")
         counted(x, reach)
         names = {**reach, "inner": tuple(range(-rank, 0))}
-        return Plan(f"amax({WINDOWS}, axis=inner)", names, shortcut=Shortcut("max_pool", ("x",)))
+        return Plan(f"amax({WINDOWS}, axis=inner)", names, shortcut=NamedShortcut("max_pool", ("x",)))
 
     return plan
 
@@ -81,7 +81,7 @@ def avg_pool(rank: int) -> Any:
             divisor = fixed if fixed is not None else sizes.pop()
             plan = Plan(program, {**names, "size": divisor})
             mean = divisor == math.prod(a.kernel_size)
-            return plan._replace(shortcut=Shortcut("average_pool", ("x",))) if mean else plan
+            return plan._replace(shortcut=NamedShortcut("average_pool", ("x",))) if mean else plan
 
         def size(_: Mapping[str, Any]) -> Any:
             import numpy as np

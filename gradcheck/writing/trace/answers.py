@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import reduce
 from typing import NamedTuple
 
-from gradcheck.deriving.forward_mode import ForwardMode, Operations, Pass
-from gradcheck.deriving.paths import Group, Path, Paths
+from gradcheck.deriving.forward_mode import ForwardMode, ForwardPass, Operations
+from gradcheck.deriving.paths import Path, PathGroup, Paths
 from gradcheck.deriving.records import Step, shape_of, stage_names
 from gradcheck.deriving.sheet import Tangents, Why
 from gradcheck.errors import visible
@@ -20,7 +20,7 @@ from gradcheck.writing.trace.spelling import Speller
 INDENT = 6
 
 
-class Answer(NamedTuple):
+class AnswerText(NamedTuple):
     """What was asked, and what comes of it; the lines are folded, the title is not."""
 
     title: Line
@@ -32,19 +32,19 @@ class Answer(NamedTuple):
         return ["".join(text for text, _ in line) for line in (self.title, *self.lines)]
 
 
-def answer(block: Why | Tangents, speller: Speller, width: int) -> Answer:
+def answer(block: Why | Tangents, speller: Speller, width: int) -> AnswerText:
     """Return what was asked for beside a derivation, with lines up to a width."""
     return paths(block.found, speller, width) if isinstance(block, Why) else passes(block.found, speller, width)
 
 
-def paths(found: Paths, speller: Speller, width: int) -> Answer:
+def paths(found: Paths, speller: Speller, width: int) -> AnswerText:
     """Return the gradient as a sum over paths."""
     d, name = speller.derivation, speller.gradient_name(found.name)
     many = f", the sum over {plural(found.count, 'path')} from {visible(found.name)} to {visible(d.output)}"
     result: list[Line] = []
     if not found.count:
         result.append([("  nothing flows back to it", "")])
-    parts: list[Path | Group] = [*found.paths] or [*found.groups]
+    parts: list[Path | PathGroup] = [*found.paths] or [*found.groups]
     if found.count and not found.paths:
         result.append([("  too many to list; by the stage at which they begin:", "")])
     named = stage_names(d)
@@ -64,7 +64,7 @@ def paths(found: Paths, speller: Speller, width: int) -> Answer:
         sums = [signed(number(float(part.value), speller.digits)) for part in parts] if not d.arrays else []
         line = [(f"  {name} = {_chained('add', sums, speller)}" if sums else f"  {name}, added up", "")]
         result += _valued(line, found.total, speller, width)
-    return Answer([(f"Why {name}", "head"), (many, "")], result)
+    return AnswerText([(f"Why {name}", "head"), (many, "")], result)
 
 
 def _product(path: Path, speller: Speller) -> str:
@@ -82,7 +82,7 @@ def _valued(line: Line, value: object, speller: Speller, width: int) -> list[Lin
     return [*fold(line, width, INDENT), *([(" " * (INDENT + 4), ""), (row, "backward")] for row in rows)]
 
 
-def passes(found: ForwardMode, speller: Speller, width: int) -> Answer:
+def passes(found: ForwardMode, speller: Speller, width: int) -> AnswerText:
     """Return the same gradients by forward mode, and what both modes cost."""
     result: list[Line] = []
     if found.refused:
@@ -93,7 +93,7 @@ def passes(found: ForwardMode, speller: Speller, width: int) -> Answer:
         result += fold([(f"  {mode} mode: {cost(operations)}.", "")], width, 4)
     why = "  Every input number costs forward mode a pass; reverse mode goes back once for all of them."
     result += fold([(why, "dim")], width, 4)
-    return Answer([("Forward mode", "head"), (", a pass for each input number", "")], result)
+    return AnswerText([("Forward mode", "head"), (", a pass for each input number", "")], result)
 
 
 def cost(one: Operations) -> str:
@@ -105,7 +105,7 @@ def cost(one: Operations) -> str:
     return text
 
 
-def _pass(one: Pass, k: int, speller: Speller, width: int) -> list[Line]:
+def _pass(one: ForwardPass, k: int, speller: Speller, width: int) -> list[Line]:
     d = speller.derivation
     along = visible(element_name(one.input, one.index))
     result = fold([(f"  pass {k}", "dim"), (f", along {along}: d{along}/d{along} = 1", "")], width, INDENT)
@@ -119,7 +119,7 @@ def _pass(one: Pass, k: int, speller: Speller, width: int) -> list[Line]:
     return [*result, *fold([(f"      d{visible(d.output)}/d{along} = ", ""), (end, "backward")], width, INDENT + 4)]
 
 
-def _tangent(step: Step, one: Pass, speller: Speller) -> Line:
+def _tangent(step: Step, one: ForwardPass, speller: Speller) -> Line:
     """Return the line of one stage in a pass: the sum of local derivative times tangent."""
     along = visible(one.input)
     steps = {other.name: other for other in speller.derivation.steps}

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gradcheck.deriving.records import HIDDEN, INPUT, PARAMETER, Derivation, Formula, Leaf, Part, Step, Symbol, shape_of
-from gradcheck.deriving.sheet import Back, Share, Tangents, Why
+from gradcheck.deriving.sheet import Back, ShareLine, Tangents, Why
 from gradcheck.deriving.trace import Trace
 from gradcheck.errors import visible
 from gradcheck.graph.graph import Graph, Params
@@ -163,7 +163,7 @@ class Equations(Speller):
         """Return what goes back from a stage, and the sums that are then complete."""
         return [*(self.back(back.step, share) for share in back.shares), *map(self.sum, back.sums)]
 
-    def back(self, step: Step, share: Share) -> Equation:
+    def back(self, step: Step, share: ShareLine) -> Equation:
         """Return what goes back to one operand: upstream gradient times local derivative."""
         flow, name = share.flow, self.gradient_name(share.flow.operand)
         left = self.share(name, step.number) if share.several else self.shaped(name, flow.value)

@@ -19,7 +19,7 @@ from gradcheck.notation.mathml import math
 from gradcheck.writing.trace import html_answers, html_blocks, html_live, html_steps
 from gradcheck.writing.trace.check_table import proofs
 from gradcheck.writing.trace.html_check import check
-from gradcheck.writing.trace.html_page import Page, page_of
+from gradcheck.writing.trace.html_page import HtmlPage, page_of
 from gradcheck.writing.trace.html_picture import picture
 
 MOST_NAMED = 12
@@ -92,7 +92,7 @@ def _title_lines(text: str) -> list[str]:
     return [escaped(line.strip()) for line in text.splitlines() if line.strip()]
 
 
-def _title(page: Page, block: blocks.Title) -> list[str]:
+def _title(page: HtmlPage, block: blocks.Title) -> list[str]:
     """Return title, value and point."""
     long = ' class="long"' * (len(block.text) > LONG)
     heading = f"<h1{long}>{'<br>'.join(_title_lines(block.text))}</h1>"
@@ -104,18 +104,18 @@ def _title(page: Page, block: blocks.Title) -> list[str]:
     return [heading, f'<p class="result">{_equation(page, block.output, value)}{summed}{_point(page, block.point)}</p>']
 
 
-def _equation(page: Page, name: str, value: str) -> str:
+def _equation(page: HtmlPage, name: str, value: str) -> str:
     return math(page.type.name(name), "<mo>=</mo>", value)
 
 
-def _point(page: Page, leaves: Sequence[Leaf]) -> str:
+def _point(page: HtmlPage, leaves: Sequence[Leaf]) -> str:
     if not 0 < len(leaves) <= MOST_NAMED or len(leaves) < len(page.leaves):
         return ""
     shown = [_equation(page, leaf.name, page.type.result(leaf.value, f"v{leaf.node}", "value")) for leaf in leaves]
     return f' <span class="at">at {", ".join(shown)}</span>'
 
 
-def _circuit(page: Page, block: blocks.Circuit) -> list[str]:
+def _circuit(page: HtmlPage, block: blocks.CircuitBlock) -> list[str]:
     count = len(page.derivation.steps)
     figure = (
         f'<figure class="picture"><div class="wide" role="region" aria-label="Circuit" tabindex="0">{page.drawn}</div>'
@@ -126,7 +126,7 @@ def _circuit(page: Page, block: blocks.Circuit) -> list[str]:
     return _section("circuit", "Circuit", f"{figure if page.drawn else note}{_walk(page)}{html_live.sliders(page)}")
 
 
-def _walk(page: Page) -> str:
+def _walk(page: HtmlPage) -> str:
     """Return the slider that walks through the derivation, hidden until a script shows it."""
     last = len(page.time.moments) - 1
     return (
@@ -138,12 +138,12 @@ def _walk(page: Page) -> str:
     )
 
 
-def _given(page: Page, block: blocks.Given) -> list[str]:
+def _given(page: HtmlPage, block: blocks.GivenBlock) -> list[str]:
     """Return what is given; single numbers stand in the table of stages."""
     return _section("variables", "Inputs and parameters", html_blocks.leaves(page)) if page.arrays else []
 
 
-def _forward(page: Page, block: blocks.Forward) -> list[str]:
+def _forward(page: HtmlPage, block: blocks.ForwardBlock) -> list[str]:
     """Return the stages; arrays each with what flows back from it."""
     said = "".join(f"<li>{escaped(text)}</li>" for text in proofs(page.derivation, page.trace.digits))
     legend = f'<ul class="notes legend">{said}</ul>' if said else ""
@@ -152,14 +152,14 @@ def _forward(page: Page, block: blocks.Forward) -> list[str]:
     return _section("stages", "Forward, stage by stage", html_steps.table(page, block.layers) + legend)
 
 
-def _backward(page: Page, block: blocks.Backward) -> list[str]:
+def _backward(page: HtmlPage, block: blocks.Backward) -> list[str]:
     if page.arrays or not block.layers:
         return []
     lead = "<p>From the output back: upstream gradient times local derivative.</p>"
     return _section("backward", "Backward", lead + html_steps.backward(page, block.layers))
 
 
-def _check(page: Page, block: blocks.Check) -> list[str]:
+def _check(page: HtmlPage, block: blocks.CheckBlock) -> list[str]:
     note = '<p class="moved scripted" hidden>This check was made at the point of the trace, not at the sliders’.</p>'
     return _section("check", "Check", note + check(page, block.report))
 
@@ -169,25 +169,25 @@ def _section(name: str, title: str, content: str) -> list[str]:
     return [f'<section id="{name}" aria-labelledby="{name}-title">{heading}{content}</section>']
 
 
-HEADER: Setters[Page, str] = {
+HEADER: Setters[HtmlPage, str] = {
     blocks.Title: _title,
     blocks.Stopped: lambda page, block: [f'<p class="stopped">The forward pass stops: {escaped(block.message)}</p>'],
-    blocks.Problem: lambda page, block: [f'<p class="stopped">{escaped(block.message)}</p>'],
-    blocks.Meaning: lambda page, block: [f'<p class="meaning">{escaped(block.text)}.</p>'],
+    blocks.ProblemBlock: lambda page, block: [f'<p class="stopped">{escaped(block.message)}</p>'],
+    blocks.MeaningBlock: lambda page, block: [f'<p class="meaning">{escaped(block.text)}.</p>'],
     blocks.Hidden: lambda page, block: [f'<p class="note">{block.stages:,} further steps are not shown.</p>'],
 }
 """What stands at the top of the page, and what sets it."""
 
-SECTIONS: Setters[Page, str] = {
-    blocks.Circuit: _circuit,
-    blocks.Given: _given,
-    blocks.Forward: _forward,
+SECTIONS: Setters[HtmlPage, str] = {
+    blocks.CircuitBlock: _circuit,
+    blocks.GivenBlock: _given,
+    blocks.ForwardBlock: _forward,
     blocks.Backward: _backward,
     blocks.Why: lambda page, block: _section("paths", "The sum over paths", html_answers.paths(page, block.found)),
     blocks.Tangents: lambda page, block: _section(
         "passes", "The same by forward mode", html_answers.passes(page, block.found)
     ),
-    blocks.Check: _check,
-    **blocks.without(blocks.Chosen, blocks.NoGates, blocks.Names, blocks.Values),
+    blocks.CheckBlock: _check,
+    **blocks.without(blocks.Chosen, blocks.NoGates, blocks.NamesBlock, blocks.Values),
 }
 """The sections of the page from top to bottom, and what sets them."""

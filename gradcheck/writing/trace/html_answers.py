@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcheck.deriving.forward_mode import ForwardMode, Pass
-from gradcheck.deriving.paths import Group, Path, Paths
+from gradcheck.deriving.forward_mode import ForwardMode, ForwardPass
+from gradcheck.deriving.paths import Path, PathGroup, Paths
 from gradcheck.deriving.records import shape_of, stage_names
 from gradcheck.graph.graph import element_name
 from gradcheck.notation.markup import escaped
@@ -15,12 +15,12 @@ from gradcheck.notation.printer import PRODUCT, SUM, Piece, applied
 from gradcheck.writing.text import plural
 from gradcheck.writing.trace.answers import cost
 from gradcheck.writing.trace.html_arrays import array, data
-from gradcheck.writing.trace.html_page import Page
+from gradcheck.writing.trace.html_page import HtmlPage
 
 ARROW = "<mo>→</mo>"
 
 
-def paths(page: Page, found: Paths) -> str:
+def paths(page: HtmlPage, found: Paths) -> str:
     """Return the gradient as a sum over paths: along each the local derivatives, multiplied."""
     name = math(page.type.gradient_name(found.name), display=True)
     count = f"{plural(found.count, 'path')} from {math(page.type.name(found.name))} to the output"
@@ -38,20 +38,20 @@ def paths(page: Page, found: Paths) -> str:
     return f'{lead}<ul class="paths">{"".join(parts)}{total}</ul>{note}'
 
 
-def _value(page: Page, value: Any) -> str:
+def _value(page: HtmlPage, value: Any) -> str:
     if shape_of(value):
         return array(value, page.trace.digits, "contribution", "gradient")
     return math(_numeral(page, value, "gradient").text)
 
 
-def _numeral(page: Page, value: float, kind: str = "") -> Piece:
+def _numeral(page: HtmlPage, value: float, kind: str = "") -> Piece:
     text = number(float(value), page.trace.digits)
     sign = text.startswith("-")
     inner = signed_number(text)
     return Piece(f'<mrow class="{kind}">{inner}</mrow>' if kind else inner, SUM if sign else PRODUCT, sign)
 
 
-def _path(page: Page, name: str, path: Path) -> str:
+def _path(page: HtmlPage, name: str, path: Path) -> str:
     named = stage_names(page.derivation)
     stages = [page.type.name(name)]
     stages += [page.type.name(named[k]) if k in named else f"<mtext>[{k}]</mtext>" for k in path.steps]
@@ -59,7 +59,7 @@ def _path(page: Page, name: str, path: Path) -> str:
     return f"<li>{way} {_product(page, path)} {math('<mo>=</mo>')} {_value(page, path.value)}</li>"
 
 
-def _product(page: Page, path: Path) -> str:
+def _product(page: HtmlPage, path: Path) -> str:
     """Return the local derivatives along a path, from the output back."""
     factors = [_factor(page, x) for x in reversed(path.locals)]
     if not factors:
@@ -70,16 +70,16 @@ def _product(page: Page, path: Path) -> str:
     return math("<mo>=</mo>", product.text)
 
 
-def _factor(page: Page, value: float) -> Piece:
+def _factor(page: HtmlPage, value: float) -> Piece:
     return _numeral(page, value)._replace(binds=PRODUCT if value < 0 else PRODUCT + 2)
 
 
-def _group(page: Page, group: Group) -> str:
+def _group(page: HtmlPage, group: PathGroup) -> str:
     step = f'<span data-step="{group.step}">[{group.step}]</span>'
     return f"<li>{step}: {plural(group.count, 'path')} {math('<mo>=</mo>')} {_value(page, group.value)}</li>"
 
 
-def passes(page: Page, found: ForwardMode) -> str:
+def passes(page: HtmlPage, found: ForwardMode) -> str:
     """Return the tangents of every pass of forward mode, and what both modes cost."""
     parts = [f"<p>Not carried out: {escaped(found.refused)}</p>"] if found.refused else [_tangents(page, found)]
     costs = (("Forward mode", found.forward_operations), ("Reverse mode", found.reverse_operations))
@@ -88,7 +88,7 @@ def passes(page: Page, found: ForwardMode) -> str:
     return "".join(parts)
 
 
-def _tangents(page: Page, found: ForwardMode) -> str:
+def _tangents(page: HtmlPage, found: ForwardMode) -> str:
     """Return a table with a row for each pass; of arrays it has the last column alone."""
     steps = [] if page.derivation.arrays else page.derivation.steps
     head = "".join(f'<th scope="col">{math(page.type.name(step.name))}</th>' for step in steps[:-1])
@@ -102,7 +102,7 @@ def _tangents(page: Page, found: ForwardMode) -> str:
     )
 
 
-def _pass(page: Page, one: Pass, steps: list[int]) -> str:
+def _pass(page: HtmlPage, one: ForwardPass, steps: list[int]) -> str:
     tangents = [one.tangents[k - 1] for k in steps]
     cells = ["" if value is None else number(float(value), page.trace.digits) for value in tangents]
     inner = "".join(f"<td>{text}</td>" for text in cells)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from gradcheck.checking.report import Report
 from gradcheck.notation.markup import escaped
 from gradcheck.writing.trace.check_table import check_table
-from gradcheck.writing.trace.html_page import Page
+from gradcheck.writing.trace.html_page import HtmlPage
 from gradcheck.writing.trace.spelling import Speller
 
 
-def check(page: Page, report: Report) -> str:
+def check(page: HtmlPage, report: Report) -> str:
     """Return the comparison as a table, with its notes."""
     found, speller = check_table(report), Speller(page.derivation)
     head = "".join(f'<th scope="col">{escaped(text)}</th>' for text in found.headings)

@@ -19,7 +19,7 @@ from gradcheck.notation.javascript import HELPERS, JAVASCRIPT, needed, speaks
 from gradcheck.notation.markup import escaped
 from gradcheck.notation.mathml import math
 from gradcheck.notation.printer import Piece, write
-from gradcheck.writing.trace.html_page import Page
+from gradcheck.writing.trace.html_page import HtmlPage
 
 MOST_INPUTS = 40
 """Sliders beyond which a page is no longer clear."""
@@ -100,7 +100,7 @@ def as_json(value: Any) -> str:
     return UNSAFE.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
 
 
-def data(page: Page) -> str:
+def data(page: HtmlPage) -> str:
     """Return what the script is told, as JSON."""
     return as_json(
         {
@@ -120,7 +120,7 @@ def reach(value: float) -> tuple[str, str, str]:
     return str(middle - half), str(middle + half), str(half / 100)
 
 
-def sliders(page: Page) -> str:
+def sliders(page: HtmlPage) -> str:
     """Return a slider and a field for each input, hidden until a script shows them; "" if there are none."""
     rows = []
     for k, leaf in enumerate(inputs(page.derivation)):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gradcheck.deriving.records import Derivation, Leaf, Step, shape_of
-from gradcheck.deriving.sheet import Backward, Block, Forward, Given, flat, sheet
+from gradcheck.deriving.sheet import Backward, Block, ForwardBlock, GivenBlock, flat, sheet
 from gradcheck.deriving.trace import Trace
 from gradcheck.errors import visible
 from gradcheck.notation.markup import escaped
@@ -48,7 +48,7 @@ def timeline(type_: Typesetter, blocks: Iterable[Block]) -> Timeline:
     """
     derivation, known = type_.derivation, type_.quantities
     speller = Speller(derivation)
-    steps = [step for one in blocks if isinstance(one, Forward) for step in flat(one.layers)]
+    steps = [step for one in blocks if isinstance(one, ForwardBlock) for step in flat(one.layers)]
     backs = [back for one in blocks if isinstance(one, Backward) for back in flat(one.layers)]
     values = {leaf.name: 0 for leaf in derivation.leaves}
     moments = [Moment("The inputs are given.", "")]
@@ -83,7 +83,7 @@ PROOFS = {
 """Verdict on a gradient → its mark and what that means; the others have none."""
 
 
-class Page(NamedTuple):
+class HtmlPage(NamedTuple):
     """A page.
 
     Attributes:
@@ -108,7 +108,7 @@ class Page(NamedTuple):
     @property
     def leaves(self) -> list[Leaf]:
         """Variables and parameters."""
-        return [leaf for one in self.blocks if isinstance(one, Given) for leaf in one.leaves]
+        return [leaf for one in self.blocks if isinstance(one, GivenBlock) for leaf in one.leaves]
 
     @property
     def arrays(self) -> bool:
@@ -127,7 +127,7 @@ class Page(NamedTuple):
         return f'<abbr class="proof {escaped(one.proof.word)}" title="{title}">{sign}</abbr>'
 
 
-def page_of(trace: Trace) -> Page:
+def page_of(trace: Trace) -> HtmlPage:
     """Return a trace with what a page needs to show it."""
     blocks, type_ = sheet(trace), Typesetter(trace.derivation, trace.digits)
-    return Page(trace, blocks, type_, timeline(type_, blocks))
+    return HtmlPage(trace, blocks, type_, timeline(type_, blocks))

@@ -8,7 +8,7 @@ from gradcheck.deriving.records import Leaf, Step
 from gradcheck.drawing.circuit import Box, Circuit, Wire
 from gradcheck.drawing.svg import svg_fragment
 from gradcheck.errors import visible
-from gradcheck.writing.trace.html_page import Page
+from gradcheck.writing.trace.html_page import HtmlPage
 from gradcheck.writing.trace.picture import circuit_of
 
 ROOM = 9
@@ -21,7 +21,7 @@ MARKED = re.compile(r' id="(box|value|gradient|wire|flow)-(\d+)"')
 PADDED = re.compile(r'(<text id="(?:value|gradient|flow)-\d+"[^>]*>(?:<tspan class="name">[^<]*</tspan>)?) +')
 
 
-def picture(page: Page, live: bool) -> str:
+def picture(page: HtmlPage, live: bool) -> str:
     """Return the circuit as an `svg` element; "" if it is too large.
 
     Args:
@@ -50,7 +50,7 @@ def _roomy(circuit: Circuit) -> Circuit:
 
 
 class _Marker:
-    def __init__(self, page: Page, circuit: Circuit) -> None:
+    def __init__(self, page: HtmlPage, circuit: Circuit) -> None:
         self.page, self.circuit = page, circuit
         self.known = {visible(name): one for name, one in page.derivation.quantities.items()}
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gradcheck.deriving.records import Leaf, Step, shape_of
-from gradcheck.deriving.sheet import Back, Layer, Share, flat
+from gradcheck.deriving.sheet import Back, LayerBlock, ShareLine, flat
 from gradcheck.notation.markup import escaped
 from gradcheck.notation.mathml import EQUALS, math
 from gradcheck.writing.trace.html_arrays import array, data, shape_text
-from gradcheck.writing.trace.html_page import Page
+from gradcheck.writing.trace.html_page import HtmlPage
 
 GAP = '<mspace width="0.2em"/>'
 
 HEADINGS = ("Step", "Stage", "Formula", "With numbers", "Value", "Gradient", "Gate")
 
 
-def table(page: Page, layers: Iterable[Layer[Step]]) -> str:
+def table(page: HtmlPage, layers: Iterable[LayerBlock[Step]]) -> str:
     """Return the stage table: variables, then stages in the order of the forward pass."""
     head = "".join(f'<th scope="col">{text}</th>' for text in HEADINGS)
     rows = [_leaf(page, leaf) for leaf in page.leaves]
@@ -30,13 +30,13 @@ def table(page: Page, layers: Iterable[Layer[Step]]) -> str:
     )
 
 
-def _leaf(page: Page, leaf: Leaf) -> str:
+def _leaf(page: HtmlPage, leaf: Leaf) -> str:
     name = math(page.type.name(leaf.name))
     cells = ["", name, f'<span class="kind">{escaped(leaf.kind)}</span>', "", *_numbers(page, leaf), ""]
     return _row(page, leaf, cells, "leaf")
 
 
-def _step(page: Page, step: Step) -> str:
+def _step(page: HtmlPage, step: Step) -> str:
     at = page.time.values[step.name]
     numbers = f'<span data-at="{at}">{math(page.type.numbers(step.formula), display=True)}</span>'
     cells = [
@@ -54,7 +54,7 @@ def _gate(step: Step) -> str:
     return escaped(step.gate) + (f'<span class="replaces">{escaped(step.replaces)}</span>' if step.replaces else "")
 
 
-def _row(page: Page, one: Leaf | Step, cells: list[str], kind: str) -> str:
+def _row(page: HtmlPage, one: Leaf | Step, cells: list[str], kind: str) -> str:
     place, name, formula, numbers, value, gradient, gate = cells
     return (
         f'<tr class="{kind}"{page.mark(one)}><td class="place">{place}</td>'
@@ -64,7 +64,7 @@ def _row(page: Page, one: Leaf | Step, cells: list[str], kind: str) -> str:
     )
 
 
-def _numbers(page: Page, one: Leaf | Step) -> tuple[str, str]:
+def _numbers(page: HtmlPage, one: Leaf | Step) -> tuple[str, str]:
     """Return value and gradient as cells."""
     digits = page.trace.digits
     undefined = bool(page.derivation.stopped) and one.value != one.value
@@ -76,7 +76,7 @@ def _numbers(page: Page, one: Leaf | Step) -> tuple[str, str]:
     return value, f'<span data-at="{page.time.gradients[one.name]}">{gradient}</span>'
 
 
-def backward(page: Page, layers: Iterable[Layer[Back]]) -> str:
+def backward(page: HtmlPage, layers: Iterable[LayerBlock[Back]]) -> str:
     """Return the backward pass: for each stage, from the last, what it hands back to its operands."""
     parts = [_seed(page)]
     for back in flat(layers):
@@ -86,7 +86,7 @@ def backward(page: Page, layers: Iterable[Layer[Back]]) -> str:
     return "".join(parts)
 
 
-def _seed(page: Page) -> str:
+def _seed(page: HtmlPage) -> str:
     derivation = page.derivation
     output = derivation.quantities.get(derivation.output)
     if output is None or output.gradient is None:
@@ -106,19 +106,19 @@ def _stage(formula: str) -> str:
     return math(EQUALS, formula, display=True)
 
 
-def gate_heading(page: Page, step: Step) -> str:
+def gate_heading(page: HtmlPage, step: Step) -> str:
     """Return a stage as a heading, with what its gate does to gradients."""
     formula = math(page.type.name(step.name), "<mo>=</mo>", page.type.formula(step.formula), display=True)
     habit = f'<span class="habit">{escaped(step.habit)}</span>' if step.habit else ""
     return f'<h3><span class="place">{step.number}</span>{formula}{habit}</h3>'
 
 
-def shares(page: Page, back: Back) -> str:
+def shares(page: HtmlPage, back: Back) -> str:
     """Return the contributions of a stage, a line each."""
     return "".join(_share(page, back.step, share) for share in back.shares)
 
 
-def _share(page: Page, step: Step, share: Share) -> str:
+def _share(page: HtmlPage, step: Step, share: ShareLine) -> str:
     """Return one contribution as a line: rule, numbers, upstream × local, result."""
     type_, flow = page.type, share.flow
     stages = [_stage(type_.formula(flow.rule))]
@@ -135,7 +135,7 @@ def _share(page: Page, step: Step, share: Share) -> str:
     return _line(marks, type_.gradient_name(flow.operand), stages, note)
 
 
-def _array_stages(page: Page, share: Share) -> list[str]:
+def _array_stages(page: HtmlPage, share: ShareLine) -> list[str]:
     """Return a rule's shapes, and its result unless that is the whole gradient, which stands elsewhere."""
     flow = share.flow
     note = f'<span class="shape">{shape_text(flow.value)}</span>'
@@ -151,12 +151,12 @@ def _array_stages(page: Page, share: Share) -> list[str]:
     return [note]
 
 
-def sums(page: Page, back: Back) -> str:
+def sums(page: HtmlPage, back: Back) -> str:
     """Return the sums that are complete when a stage has handed back its contributions."""
     return "".join(_sum(page, one) for one in back.sums)
 
 
-def _sum(page: Page, one: Leaf | Step) -> str:
+def _sum(page: HtmlPage, one: Leaf | Step) -> str:
     single = not shape_of(one.gradient)
     terms = []
     for part in one.parts:

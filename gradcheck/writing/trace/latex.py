@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcheck.deriving import sheet as blocks
-from gradcheck.deriving.sheet import Back, Layer, Setters, set_blocks, sheet
+from gradcheck.deriving.sheet import Back, LayerBlock, Setters, set_blocks, sheet
 from gradcheck.deriving.trace import Trace
 from gradcheck.errors import GradcheckError, Source
 from gradcheck.language.parser import parse
@@ -87,12 +87,12 @@ def _expression(page: Document) -> str:
     return ""
 
 
-def _given(page: Document, block: blocks.Given) -> list[str]:
+def _given(page: Document, block: blocks.GivenBlock) -> list[str]:
     given = [page.equations.given(leaf) for leaf in block.leaves]
     return [r"\section*{Given}", *beside([[Item(one, remark=one.note)] for one in given])] if block.listed else []
 
 
-def _forward(page: Document, block: blocks.Forward) -> list[str]:
+def _forward(page: Document, block: blocks.ForwardBlock) -> list[str]:
     """Return every stage as symbol = formula = numbers = value."""
     result = [r"\section*{Forward}"] if block.layers else []
     for layer in block.layers:
@@ -101,7 +101,7 @@ def _forward(page: Document, block: blocks.Forward) -> list[str]:
     return result
 
 
-def _layer(layer: Layer[Any]) -> list[str]:
+def _layer(layer: LayerBlock[Any]) -> list[str]:
     kind = rf" {{\normalfont\small {prose(layer.kind)}}}" if layer.kind else ""
     return [rf"\subsection*{{{prose(layer.name)}{kind}}}"] if layer.name else []
 
@@ -133,7 +133,7 @@ def _asked(page: Document, block: blocks.Why | blocks.Tangents) -> list[str]:
     return [f"\\section*{{{prose(title)}}}\n{{\\small\\raggedright\n{shown}\\par}}"]
 
 
-def _check(page: Document, block: blocks.Check) -> list[str]:
+def _check(page: Document, block: blocks.CheckBlock) -> list[str]:
     table = check_table(block.report)
     notes = [rf"{{\small {sentence(note)}\par}}" for note in table.notes]
     shown = tabular(table.headings, table.rows)
@@ -155,19 +155,19 @@ def _forms(page: Document, forms: Sequence[tuple[str, str]]) -> list[str]:
 
 SETTERS: Setters[Document, str] = {
     blocks.Title: _title,
-    blocks.Problem: lambda page, block: [sentence(block.message)],
-    blocks.Names: lambda page, block: [
+    blocks.ProblemBlock: lambda page, block: [sentence(block.message)],
+    blocks.NamesBlock: lambda page, block: [
         rf"${text}$ stands for {prose(name)}." for text, name in page.equations.short.items()
     ],
-    blocks.Given: _given,
-    blocks.Forward: _forward,
+    blocks.GivenBlock: _given,
+    blocks.ForwardBlock: _forward,
     blocks.Hidden: lambda page, block: [f"{block.said}."],
     blocks.Stopped: lambda page, block: [rf"\textbf{{The forward pass stops here.}} {sentence(block.message)}"],
     blocks.Backward: _backward,
     blocks.Why: _asked,
     blocks.Tangents: _asked,
-    blocks.Check: _check,
-    blocks.Meaning: lambda page, block: [rf"\textbf{{What it means:}} {sentence(block.text)} (tried out)."],
-    **blocks.without(blocks.Circuit, blocks.Values, blocks.Chosen, blocks.NoGates),
+    blocks.CheckBlock: _check,
+    blocks.MeaningBlock: lambda page, block: [rf"\textbf{{What it means:}} {sentence(block.text)} (tried out)."],
+    **blocks.without(blocks.CircuitBlock, blocks.Values, blocks.Chosen, blocks.NoGates),
 }
 """The document from top to bottom: which blocks, and what sets them."""

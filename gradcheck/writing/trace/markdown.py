@@ -13,7 +13,7 @@ from typing import Any
 
 from gradcheck.deriving import sheet as blocks
 from gradcheck.deriving.records import Leaf, Step
-from gradcheck.deriving.sheet import Layer, Setters, set_blocks, sheet
+from gradcheck.deriving.sheet import LayerBlock, Setters, set_blocks, sheet
 from gradcheck.deriving.trace import Trace
 from gradcheck.errors import visible
 from gradcheck.notation.board import BOARD
@@ -107,7 +107,7 @@ def _title(page: Document, block: blocks.Title) -> list[str]:
     return [heading, f"{code(block.output)} = {number(block.value, digits)}{summed}{point}"]
 
 
-def _circuit(page: Document, block: blocks.Circuit) -> list[str]:
+def _circuit(page: Document, block: blocks.CircuitBlock) -> list[str]:
     """Return the picture; nothing where mermaid would refuse it."""
     if not 0 < block.wires <= MOST_EDGES:
         return []
@@ -117,7 +117,7 @@ def _circuit(page: Document, block: blocks.Circuit) -> list[str]:
     return ["## Circuit", "Along each wire: the value \\| the gradient that flows back.", fenced("mermaid", drawn)]
 
 
-def _forward(page: Document, block: blocks.Forward) -> list[str]:
+def _forward(page: Document, block: blocks.ForwardBlock) -> list[str]:
     """Return every stage as symbol = formula = numbers = value."""
     result = ["## Forward"] if block.layers else []
     for layer in block.layers:
@@ -126,7 +126,7 @@ def _forward(page: Document, block: blocks.Forward) -> list[str]:
     return result
 
 
-def _layer(layer: Layer[Any]) -> list[str]:
+def _layer(layer: LayerBlock[Any]) -> list[str]:
     return [f"### {code(layer.name)} {phrase(layer.kind)}".rstrip()] if layer.name else []
 
 
@@ -166,7 +166,7 @@ def _asked(page: Document, block: blocks.Why | blocks.Tangents) -> list[str]:
     return [f"## {phrase(title)}", fenced("text", "\n".join(rest))]
 
 
-def _check(page: Document, block: blocks.Check) -> list[str]:
+def _check(page: Document, block: blocks.CheckBlock) -> list[str]:
     found = check_table(block.report)
     cells = [[cell(row[0]), *map(phrase, row[1:])] for row in found.rows]
     result = ["## Check", table(found.headings, cells, {0, len(found.headings) - 1}), prose(found.summary)]
@@ -178,23 +178,23 @@ def _check(page: Document, block: blocks.Check) -> list[str]:
 
 SETTERS: Setters[Document, str] = {
     blocks.Title: _title,
-    blocks.Problem: lambda page, block: [prose(block.message)],
-    blocks.Names: lambda page, block: [
+    blocks.ProblemBlock: lambda page, block: [prose(block.message)],
+    blocks.NamesBlock: lambda page, block: [
         f"{fenced('math', text)}\n\nstands for {code(name)} in formulas." for text, name in page.equations.short.items()
     ],
-    blocks.Circuit: _circuit,
-    blocks.Given: lambda page, block: (
+    blocks.CircuitBlock: _circuit,
+    blocks.GivenBlock: lambda page, block: (
         ["## Given", *_aligned(page, map(page.equations.given, block.leaves))] if block.listed else []
     ),
-    blocks.Forward: _forward,
+    blocks.ForwardBlock: _forward,
     blocks.Hidden: lambda page, block: [f"{block.said}."],
     blocks.Stopped: lambda page, block: [f"**The forward pass stops here.** {phrase(block.message)}"],
     blocks.Backward: _backward,
     blocks.Values: _values,
     blocks.Why: _asked,
     blocks.Tangents: _asked,
-    blocks.Check: _check,
-    blocks.Meaning: lambda page, block: [f"**What it means:** {phrase(block.text)} (tried out)."],
+    blocks.CheckBlock: _check,
+    blocks.MeaningBlock: lambda page, block: [f"**What it means:** {phrase(block.text)} (tried out)."],
     **blocks.without(blocks.Chosen, blocks.NoGates),
 }
 """The document from top to bottom: which blocks, and what sets them."""

@@ -18,7 +18,7 @@ CALM = 1e150
 """Numbers below this (and above its inverse) can be squared without overflow; others go through numpy."""
 
 
-class Names(NamedTuple):
+class ProgramNames(NamedTuple):
     """What the quantities of a derivation are called in its program.
 
     Attributes:
@@ -30,7 +30,7 @@ class Names(NamedTuple):
     gradients: Mapping[int, str]
 
 
-def names(derivation: Derivation) -> Names:
+def names(derivation: Derivation) -> ProgramNames:
     """Return the variables of a derivation's program: dx for the gradient of x, d_x where there are arrays."""
     used = set(own_helpers(ops_of(derivation), ARRAYS))
     found: list[dict[int, str]] = []
@@ -41,7 +41,7 @@ def names(derivation: Derivation) -> Names:
                 called[one.node] = identifier(f"{prefix}{one.name}", used)
                 used.add(called[one.node])
         found.append(called)
-    return Names(*found)
+    return ProgramNames(*found)
 
 
 def quantities(derivation: Derivation) -> list[Leaf | Step]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gradcheck.checking.judge import AGREE, DISAGREE, INCONCLUSIVE, KINK
 from gradcheck.deriving import sheet as blocks
 from gradcheck.deriving.records import HIDDEN, Derivation, Leaf, Part, Step, shape_of
-from gradcheck.deriving.sheet import Back, Layer, Legend, Setters, Share, set_blocks, sheet
+from gradcheck.deriving.sheet import Back, LayerBlock, Legend, Setters, ShareLine, set_blocks, sheet
 from gradcheck.deriving.trace import Trace
 from gradcheck.drawing.terminal import circuit_lines
 from gradcheck.errors import visible
@@ -38,7 +38,7 @@ OWN_MARK = "#"
 """Stands in the name of every op that a spec defines."""
 
 
-class Page(NamedTuple):
+class TextPage(NamedTuple):
     """A screen.
 
     Attributes:
@@ -87,12 +87,12 @@ def lines(trace: Trace, width: int, plus_minus: str = "±") -> list[Line]:
     speller = Speller(d, trace.digits, PLAIN if plain else BOARD)
     whole = bool(d.steps) and not d.stopped
     drawn = circuit_lines(circuit_of(d, min(trace.digits, DRAWN)), width, plain) if whole else None
-    page, laid = Page(d, speller, width, plus_minus, drawn), sheet(trace)
+    page, laid = TextPage(d, speller, width, plus_minus, drawn), sheet(trace)
     sections = [set_blocks(page, laid, setters) for setters in SECTIONS]
     return [line for section in filter(None, sections) for line in [*section, []]][:-1]
 
 
-def _title(page: Page, block: blocks.Title) -> list[Line]:
+def _title(page: TextPage, block: blocks.Title) -> list[Line]:
     # Of an array the gradient of the sum is taken: the header says so before the number.
     whole = block.summed == f"sum of {block.text}"
     title = visible(block.summed if whole else block.text)
@@ -108,7 +108,7 @@ def _title(page: Page, block: blocks.Title) -> list[Line]:
     return page.fold([*line, *([(f"   at {shown}", "")] if shown else [])], 4)
 
 
-def _given(page: Page, block: blocks.Given) -> list[Line]:
+def _given(page: TextPage, block: blocks.GivenBlock) -> list[Line]:
     """Return the arrays, each in the line of its name if it is short."""
     result: list[Line] = []
     for leaf in block.leaves:
@@ -123,7 +123,7 @@ def _given(page: Page, block: blocks.Given) -> list[Line]:
     return result
 
 
-def _circuit(page: Page, block: blocks.Circuit) -> list[Line]:
+def _circuit(page: TextPage, block: blocks.CircuitBlock) -> list[Line]:
     """Return the drawing; a word about it where an array graph has too many gates, and no table says more."""
     if page.drawn is not None:
         return [
@@ -135,7 +135,7 @@ def _circuit(page: Page, block: blocks.Circuit) -> list[Line]:
     return page.fold([("Circuit", "head"), (": does not fit here; -o svg:FILE draws it", "dim")], 2)
 
 
-def _forward(page: Page, block: blocks.Forward) -> list[Line]:
+def _forward(page: TextPage, block: blocks.ForwardBlock) -> list[Line]:
     """Return every stage as symbol = numbers = value; or a table, where the circuit is too wide and that is not."""
     if not block.layers:
         return []
@@ -151,7 +151,7 @@ def _forward(page: Page, block: blocks.Forward) -> list[Line]:
     return result
 
 
-def _table(page: Page, steps: list[Step]) -> list[Line]:
+def _table(page: TextPage, steps: list[Step]) -> list[Line]:
     rows = [[(text, "dim") for text in ("stage", "with numbers", "value", "gradient", "gate")]]
     for step in steps:
         name = f"[{step.number}] {visible(step.name)} = {page.speller.formula(step.formula)}"
@@ -163,11 +163,11 @@ def _table(page: Page, steps: list[Step]) -> list[Line]:
     return [[("Stages", "head")], *aligned(rows, {0, 1, 4})]
 
 
-def _layer(layer: Layer[Any]) -> list[Line]:
+def _layer(layer: LayerBlock[Any]) -> list[Line]:
     return [trimmed([(f"  {visible(layer.name)}", "head"), (f"  {layer.kind}", "dim")])] if layer.name else []
 
 
-def _number_stage(page: Page, step: Step) -> list[Line]:
+def _number_stage(page: TextPage, step: Step) -> list[Line]:
     formula, value = page.speller.formula(step.formula), _outcome(page, step)
     texts = without_repetition([formula, page.speller.numbers(step.formula, float(step.value)), value])
     before = "".join(f"{text} = " for text in texts[:-1])
@@ -176,7 +176,7 @@ def _number_stage(page: Page, step: Step) -> list[Line]:
     return page.fold([*line, (gate + _written(page, step), "dim")], INDENT)
 
 
-def _array_stage(page: Page, step: Step) -> list[Line]:
+def _array_stage(page: TextPage, step: Step) -> list[Line]:
     line: Line = [(f"  [{step.number}] ", "dim")]
     line += [(f"{visible(step.name)} = {page.speller.formula(step.formula)}", "")]
     if shape_of(step.value):
@@ -188,7 +188,7 @@ def _array_stage(page: Page, step: Step) -> list[Line]:
     return page.fold([*line, (" = ", ""), (page.number(step.value), FORWARD), (_written(page, step), "dim")], INDENT)
 
 
-def _outcome(page: Page, step: Step) -> str:
+def _outcome(page: TextPage, step: Step) -> str:
     """Return the value of a stage of single numbers, or why there is none."""
     stopped = page.derivation.stopped
     if "overflows" in stopped and step is page.derivation.steps[-1]:
@@ -196,19 +196,19 @@ def _outcome(page: Page, step: Step) -> str:
     return "undefined" if step.value != step.value else page.number(step.value)
 
 
-def _written(page: Page, step: Step) -> str:
+def _written(page: TextPage, step: Step) -> str:
     """Return how the user wrote what is shown as one step, or defined it; "" where that is the layer's YAML."""
     own = step.block is None or OWN_MARK in page.derivation.graph.ops[step.node]
     text = " ".join(visible(step.replaces).split())
     return f"   for {text}" if own and 0 < len(text) <= LONGEST_WRITTEN else ""
 
 
-def _shapes(page: Page, value: object, made: str) -> str:
+def _shapes(page: TextPage, value: object, made: str) -> str:
     """Return the shape of an array, and for products how it comes about."""
     return f"{shaped(shape_of(value))} = {made}" if made else sized(shape_of(value))
 
 
-def _backward(page: Page, block: blocks.Backward) -> list[Line]:
+def _backward(page: TextPage, block: blocks.Backward) -> list[Line]:
     """Return the gradients from the output back."""
     seed = page.speller.gradient_name(block.output)
     result: list[Line] = [[("Backward", "head"), (f", from {seed} = 1", "")]]
@@ -222,7 +222,7 @@ def _backward(page: Page, block: blocks.Backward) -> list[Line]:
     return [*result, *(page.fold([(f"  {notes}", "dim")], 2) if notes else [])]
 
 
-def _back(page: Page, back: Back) -> list[Line]:
+def _back(page: TextPage, back: Back) -> list[Line]:
     result = page.fold([(f"  [{back.step.number}] ", "dim"), (back.habit, "dim")], INDENT)
     for share in back.shares:
         result += (_array_share if page.derivation.arrays else _number_share)(page, back.step, share)
@@ -231,19 +231,19 @@ def _back(page: Page, back: Back) -> list[Line]:
     return result
 
 
-def _begun(page: Page, share: Share) -> Line:
+def _begun(page: TextPage, share: ShareLine) -> Line:
     name = page.speller.gradient_name(share.flow.operand)
     return [(" " * INDENT + name, ""), (" += " if share.several else " = ", "")]
 
 
-def _number_share(page: Page, step: Step, share: Share) -> list[Line]:
+def _number_share(page: TextPage, step: Step, share: ShareLine) -> list[Line]:
     texts = page.speller.chain(share.flow, float(step.gradient))
     line = _begun(page, share)
     line += [(" = ".join(texts[:-1]) + " = ", "")] if len(texts) > 1 else []
     return _ended(page, [*line, (texts[-1], BACKWARD)], None if share.several else share.target)
 
 
-def _array_share(page: Page, step: Step, share: Share) -> list[Line]:
+def _array_share(page: TextPage, step: Step, share: ShareLine) -> list[Line]:
     flow, formula = share.flow, page.speller.formula(share.flow.rule)
     line, target = _begun(page, share), None if share.several else share.target
     if not shape_of(flow.value):
@@ -256,7 +256,7 @@ def _array_share(page: Page, step: Step, share: Share) -> list[Line]:
     return [*_ended(page, line, target), *page.body(flow.value, BACKWARD), *_disputed(page, target)]
 
 
-def _sum(page: Page, one: Leaf | Step) -> list[Line]:
+def _sum(page: TextPage, one: Leaf | Step) -> list[Line]:
     """Return the sum at a fork: which stages contributed what."""
     line: Line = [(" " * INDENT + page.speller.gradient_name(one.name) + " = ", "")]
     if shape_of(one.gradient):
@@ -271,7 +271,7 @@ def _bracketed(text: str, place: int) -> str:
     return f"({text})" if place and text.startswith("-") else text
 
 
-def _ended(page: Page, line: Line, one: Leaf | Step | None) -> list[Line]:
+def _ended(page: TextPage, line: Line, one: Leaf | Step | None) -> list[Line]:
     """Return a line; if that completes a gradient, with the sign that a leaf is reached, and what SymPy says."""
     reached: Line = [(f" ◀ {visible(one.name)}", "head")] if isinstance(one, Leaf) else []
     proof = one.proof if one is not None else None
@@ -283,7 +283,7 @@ def _ended(page: Page, line: Line, one: Leaf | Step | None) -> list[Line]:
     return page.fold([*line, *reached], INDENT + 4)
 
 
-def _disputed(page: Page, one: Leaf | Step | None) -> list[Line]:
+def _disputed(page: TextPage, one: Leaf | Step | None) -> list[Line]:
     """Return what SymPy has in place of an array that it does not agree with."""
     if one is None or one.proof is None or one.proof.word != DISAGREE or not shape_of(one.gradient):
         return []
@@ -309,33 +309,33 @@ def _notes(legend: Legend, digits: int) -> list[str]:
     return notes
 
 
-def _asked(page: Page, block: blocks.Why | blocks.Tangents) -> list[Line]:
+def _asked(page: TextPage, block: blocks.Why | blocks.Tangents) -> list[Line]:
     found = answers.answer(block, page.speller, page.width)
     return [*page.fold(found.title, 4), *found.lines]
 
 
-def _stopped(page: Page, block: blocks.Stopped | blocks.Problem) -> list[Line]:
+def _stopped(page: TextPage, block: blocks.Stopped | blocks.ProblemBlock) -> list[Line]:
     return page.fold([("Stopped: ", DISAGREE), (visible(block.message), "")], 4)
 
 
-SECTIONS: tuple[Setters[Page, Line], ...] = (
+SECTIONS: tuple[Setters[TextPage, Line], ...] = (
     {
         blocks.Title: _title,
-        blocks.Given: _given,
+        blocks.GivenBlock: _given,
         blocks.Chosen: lambda page, block: [[(f"  {said}", "dim")] for said in [chosen(block.report)] if said],
         blocks.Hidden: lambda page, block: [[(f"  {block.said}", "dim")]],
         blocks.NoGates: lambda page, block: [[("  there is no gate: nothing is to be derived", "dim")]],
     },
-    {blocks.Circuit: _circuit},
-    {blocks.Forward: _forward},
+    {blocks.CircuitBlock: _circuit},
+    {blocks.ForwardBlock: _forward},
     {blocks.Backward: _backward},
     {blocks.Why: _asked},
     {blocks.Tangents: _asked},
     {
-        blocks.Check: lambda page, block: check_lines(block.report, page.width, page.plus_minus),
-        blocks.Meaning: lambda page, block: page.fold([(f"Tried: {visible(block.text)}.", "")], 2),
+        blocks.CheckBlock: lambda page, block: check_lines(block.report, page.width, page.plus_minus),
+        blocks.MeaningBlock: lambda page, block: page.fold([(f"Tried: {visible(block.text)}.", "")], 2),
     },
-    {blocks.Stopped: _stopped, blocks.Problem: _stopped},
-    blocks.without(blocks.Names, blocks.Values),
+    {blocks.Stopped: _stopped, blocks.ProblemBlock: _stopped},
+    blocks.without(blocks.NamesBlock, blocks.Values),
 )
 """The sections of the page, with an empty line between them: which blocks, and what sets them."""
