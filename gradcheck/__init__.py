@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcheck.checking.check import check, verify
+    from gradcheck.checking.check import check
     from gradcheck.checking.report import Check, Report
     from gradcheck.checking.settings import Settings
     from gradcheck.checking.tensor import Gradient, Tensor
+    from gradcheck.checking.verify import verify
     from gradcheck.deriving.trace import Trace
     from gradcheck.deriving.tracer import trace
     from gradcheck.errors import GradcheckError
@@ -27,7 +28,7 @@ __all__ = [
 
 _HOMES = {
     "check": "gradcheck.checking.check",
-    "verify": "gradcheck.checking.check",
+    "verify": "gradcheck.checking.verify",
     "Check": "gradcheck.checking.report",
     "Gradient": "gradcheck.checking.tensor",
     "Report": "gradcheck.checking.report",

@@ -8,8 +8,8 @@ import pytest
 from support import run
 
 from gradcheck.checking.check import check_problem
-from gradcheck.checking.problem import Problem
-from gradcheck.checking.report import Origin, Report
+from gradcheck.checking.problem import Origin, Problem
+from gradcheck.checking.report import Report
 from gradcheck.checking.settings import Settings
 from gradcheck.deriving.trace import Asked, Trace
 from gradcheck.deriving.tracer import trace_problem

@@ -13,8 +13,8 @@ from gradcheck.errors import display_width
 from gradcheck.writing import report as writer
 from gradcheck.writing import screen
 from gradcheck.writing.by_number import EVERY
-from gradcheck.writing.formats import View
 from gradcheck.writing.text import number
+from gradcheck.writing.view import View
 
 EXPRESSIONS: list[tuple[str, Any]] = [
     ("(x+y)*z", {"x": -2, "y": 5, "z": -4}),

@@ -113,7 +113,7 @@ def test_backprop_starts_from_another_seed(seed: float, monkeypatch: pytest.Monk
         return plain(graph, system, values, one * system.literal(str(seed)))
 
     monkeypatch.setattr(exact, "backprop", other)
-    monkeypatch.setattr("gradcheck.checking.place.backprop", other)
+    monkeypatch.setattr("gradcheck.engines.backprop.backprop", other)
     assert verdict("x^2", {"x": 3.0}) == "disagree"
 
 

@@ -10,7 +10,7 @@ from support import ANSI, run
 import gradcheck
 from gradcheck.errors import display_width
 from gradcheck.writing import report as writer
-from gradcheck.writing.formats import View
+from gradcheck.writing.view import View
 
 POINT = ("expr", "x*y", "--at", "x=1,y=2")
 COLOURED = re.compile(r"\x1b\[[0-9;]*3[0-7]m")

@@ -7,9 +7,8 @@ names of the user never appear in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from gradcheck.graph.evaluation import Arithmetic
 from gradcheck.graph.graph import INPUT, Graph, Params
 
 Function = Callable[..., Any]
@@ -27,14 +26,19 @@ CHOICE = {"where": "({1} if {0} else {2})", "select": "({1} if {0} else None)"}
 """Inline forms for systems of single numbers: the branch not taken is not even computed."""
 
 
-class Compiled(Arithmetic, Protocol):
-    """What writing code needs of a number system, beside what evaluation does."""
+if TYPE_CHECKING:
+    from typing import Protocol
 
-    name: str
-    inline: Mapping[str, str]
+    from gradcheck.graph.evaluation import Arithmetic
 
-    def rule(self, op: str, params: Params = (), ranks: tuple[int, ...] = ()) -> Any:
-        """Return the backward rule of an op, compiled."""
+    class Compiled(Arithmetic, Protocol):
+        """What writing code needs of a number system, beside what evaluation does."""
+
+        name: str
+        inline: Mapping[str, str]
+
+        def rule(self, op: str, params: Params = (), ranks: tuple[int, ...] = ()) -> Any:
+            """Return the backward rule of an op, compiled."""
 
 
 class Writer:

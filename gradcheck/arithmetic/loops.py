@@ -13,12 +13,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from gradcheck.arithmetic.compiling import Compiled, Writer
+from gradcheck.arithmetic.compiling import Writer
 from gradcheck.errors import Source
 from gradcheck.graph.graph import CONSTANT, INPUT, NONE
 from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
+
+if TYPE_CHECKING:
+    from gradcheck.arithmetic.compiling import Compiled
 
 Loop = Callable[..., int]
 

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
-from gradcheck.arithmetic import loops
 from gradcheck.arithmetic.compiling import OPERATORS, Function, Writer
 from gradcheck.errors import Source
 from gradcheck.graph.graph import Graph, Params
@@ -95,10 +94,15 @@ class System:
         """Return a generated loop that computes a whole graph, if this is a system of single numbers."""
         if self.accumulate is not None or "where" not in self.inline:
             return None
+        # Loaded for the first graph that is computed: a mistake in the text must not wait for it.
+        from gradcheck.arithmetic import loops
+
         return loops.forward_loop(self, loops.by_frequency(ops))
 
     def backward_loop(self, ops: Sequence[str]) -> Function:
         """Return the generated loop that goes back over a whole graph of single numbers."""
+        from gradcheck.arithmetic import loops
+
         return loops.backward_loop(self, loops.by_frequency(ops))
 
     def compile(

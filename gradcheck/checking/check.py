@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradcheck import progress
 from gradcheck.checking import points
-from gradcheck.checking.place import Place
-from gradcheck.checking.problem import Problem, problem_of_network, problem_of_text, selected
-from gradcheck.checking.report import Check, Report
+from gradcheck.checking.problem import Problem, problem_of_text
 from gradcheck.checking.settings import Settings
-from gradcheck.errors import DomainError, GradcheckError, Source, UsageError, did_you_mean
-from gradcheck.networks.files import networks_in
-from gradcheck.networks.network import Network
+from gradcheck.errors import DomainError, Source
+from gradcheck.ops import OWN
+
+if TYPE_CHECKING:
+    from gradcheck.checking.place import Place
+    from gradcheck.checking.report import Check, Fact, Report
 
 
 def check(
@@ -47,35 +47,6 @@ def check(
     return check_problem(problem_of_text(Source(expression), points.given(at), claims or {}, settings), settings)
 
 
-def verify(
-    paths: str | Sequence[str],
-    *,
-    pattern: str | None = None,
-    fail_fast: bool = False,
-    outside: bool = False,
-    **options: Any,
-) -> Report:
-    """Check the gradients of networks in YAML specs.
-
-    Args:
-        paths: a file or directory, or several.
-        pattern: check only specs whose name contains or fits this.
-        fail_fast: stop at the first spec that is not right.
-        outside: let specs read arrays outside of their own folders.
-        **options: fields of the settings as keywords: wrt (patterns), seed, strict, exhaustive (perturb
-            every number end to end, however many there are).
-
-    Returns:
-        The report: `.verdict`, `.exit_code`, `.checks[i].tensors[j]`, `.failures` (specs that could not
-        be read or computed) and `.to_dict()`.
-
-    Raises:
-        NothingFound: if there is no spec.
-    """
-    networks, failures = networks_in([paths] if isinstance(paths, str) else paths, pattern, outside=outside)
-    return check_networks(networks, Settings(**options), failures=failures, fail_fast=fail_fast)
-
-
 def check_problem(problem: Problem, settings: Settings, located: Sequence[points.Point] | None = None) -> Report:
     """Check one problem at all of its points.
 
@@ -98,51 +69,9 @@ def check_problem(problem: Problem, settings: Settings, located: Sequence[points
             # A chosen point with an infinite slope is a bad choice, not the user's error.
             if not problem.chosen or (k == len(located) - 1 and not checks):
                 raise
+    from gradcheck.checking.report import Report
+
     return Report(checks, settings.columns, problem.seed, settings.strict)
-
-
-def check_networks(
-    networks: Sequence[Network],
-    settings: Settings,
-    *,
-    failures: Sequence[GradcheckError] = (),
-    fail_fast: bool = False,
-) -> Report:
-    """Check networks one after the other; one that cannot be computed does not hide the others.
-
-    Args:
-        networks: the networks.
-        settings: which tensors (`wrt`, patterns), and how.
-        failures: errors of specs that could not be read.
-        fail_fast: whether to stop at the first that is not right.
-
-    Raises:
-        UsageError: if a pattern of `settings.wrt` fits nothing in any of them.
-    """
-    if not failures:
-        _check_names(networks, settings.wrt)
-    report = Report([], settings.columns, None, settings.strict, failures)
-    chosen = [network for network in networks if selected(network, settings)]
-    for k, network in enumerate(chosen):
-        if fail_fast and not report.ok and (report.checks or report.failures):
-            return report._replace(stopped=True)
-        progress.say(network.name, k, len(chosen))
-        problem = problem_of_network(network, settings)
-        try:
-            report = report._replace(checks=[*report.checks, *check_problem(problem, settings).checks])
-        except GradcheckError as error:
-            report = report._replace(failures=[*report.failures, error])
-        problem.release()
-    return report
-
-
-def _check_names(networks: Sequence[Network], wanted: Sequence[str] | None) -> None:
-    """Refuse a pattern that fits nothing in any spec: it would check nothing and say so quietly."""
-    known = {name for network in networks for name in network.wrt}
-    for pattern in wanted or ():
-        if not any(fnmatchcase(name, pattern) for name in known):
-            hint = did_you_mean(pattern, known) or f"there are {', '.join(sorted(known)[:20]) or 'none'}"
-            raise UsageError(f"--wrt {pattern}: no spec has such a tensor", hint=hint)
 
 
 def check_place(problem: Problem, place: Place, settings: Settings) -> Check:
@@ -153,19 +82,33 @@ def check_place(problem: Problem, place: Place, settings: Settings) -> Check:
     """
     # Loaded only now: a point outside the domain must not wait for the engines.
     from gradcheck.checking import ways
-    from gradcheck.checking.expectations import broken
-    from gradcheck.checking.own_rules import faults
+    from gradcheck.checking.report import Check
 
     found = ways.check(problem, place, settings)
-    facts = broken(problem, place)
+    facts, faults = _beside(problem, place, settings)
     typed = problem.origin.file is None
     return Check(
         problem.origin, f"sum of {problem.output}" if place.shape else problem.output,
         {name: _listed(value) for name, value in place.point.items()} if typed else None,
         place.value, place.shape, [tensor._replace(line=problem.lines.get(tensor.name)) for tensor in found.tensors],
         _stages(place), found.method, facts, held=len(problem.expected) - len(facts),
-        faults=faults(problem, place, settings), notes=found.notes,
+        faults=faults, notes=found.notes,
     )  # fmt: skip
+
+
+def _beside(problem: Problem, place: Place, settings: Settings) -> tuple[list[Fact], list[Fact]]:
+    """Return the expectations that do not hold, and the ops of the user's own whose rules are wrong."""
+    facts: list[Fact] = []
+    faults: list[Fact] = []
+    if problem.expected:
+        from gradcheck.checking.expectations import broken
+
+        facts = broken(problem, place)
+    if not OWN.keys().isdisjoint(place.graph.ops):
+        from gradcheck.checking.own_rules import wrong_rules
+
+        faults = wrong_rules(problem, place, settings)
+    return facts, faults
 
 
 def _listed(value: Any) -> Any:

@@ -53,16 +53,8 @@ def number_by_number(place: Place, asked: NumbersAsked) -> list[Tensor]:
     return _NumberByNumber(place, asked).check()
 
 
-class _Row(NamedTuple):
-    """What is known of one number."""
-
-    at: float
-    back: Answer | None
-    symbolic: Answer | None
-    slope: SlopeAnswer | None
-    typed: Answer | None
-    formula: str | None
-    verdict: Verdict
+Row = tuple[float, Answer | None, Answer | None, SlopeAnswer | None, Answer | None, str | None, Verdict]
+"""One number: its value, what backprop, SymPy, the differences and the user say, the closed form, the verdict."""
 
 
 class _NumberByNumber:
@@ -130,30 +122,31 @@ class _NumberByNumber:
 
     def _tensor(self, name: str, slopes: Mapping[int, SlopeAnswer], formulas: Mapping[str, str]) -> Tensor:
         rows = self._rows(name, slopes, formulas)
-        methods = [method for method in ("backprop", "symbolic", "finite_difference") if method in self.asked.engines]
         answers = {
-            "backprop": [_number(row.back) for row in rows],
-            "symbolic": [_number(row.symbolic) for row in rows],
-            "finite_difference": [_number(row.slope.answer if row.slope else None) for row in rows],
-            "claimed": [_number(row.typed) for row in rows],
+            "backprop": [_number(back) for _, back, *_ in rows],
+            "symbolic": [_number(symbolic) for _, _, symbolic, *_ in rows],
+            "finite_difference": [_number(slope.answer if slope else None) for _, _, _, slope, *_ in rows],
+            "claimed": [_number(typed) for *_, typed, _, _ in rows],
         }
-        shape = getattr(self.place.point[name], "shape", ())
+        asked = {*self.asked.engines, *(["claimed"] if name in self.asked.claims else [])}
+        verdicts = [verdict for *_, verdict in rows]
         return Tensor(
-            name, shape, None, [row.at for row in rows],
-            {m: answers[m] for m in [*methods, *(["claimed"] if name in self.asked.claims else [])]},
-            [_bound(row.slope) for row in rows], [judge.SEVERITY.index(row.verdict.word) for row in rows],
-            {k: row.verdict.reason for k, row in enumerate(rows) if row.verdict.reason},
-            [math.nan if row.verdict.caught is None else row.verdict.caught for row in rows],
-            {k: row.formula for k, row in enumerate(rows) if row.formula is not None},
+            name, getattr(self.place.point[name], "shape", ()), None, [at for at, *_ in rows],
+            {method: column for method, column in answers.items() if method in asked},
+            [_bound(slope) for _, _, _, slope, *_ in rows],
+            [judge.SEVERITY.index(verdict.word) for verdict in verdicts],
+            {k: verdict.reason for k, verdict in enumerate(verdicts) if verdict.reason},
+            [math.nan if verdict.caught is None else verdict.caught for verdict in verdicts],
+            {k: formula for k, (*_, formula, _) in enumerate(rows) if formula is not None},
         )  # fmt: skip
 
-    def _rows(self, name: str, slopes: Mapping[int, SlopeAnswer], formulas: Mapping[str, str]) -> list[_Row]:
+    def _rows(self, name: str, slopes: Mapping[int, SlopeAnswer], formulas: Mapping[str, str]) -> list[Row]:
         place, zero = self.place, self.exact.system.literal("0")
         rough = [float(x) for x in place.flat(place.gradients, name, 0.0)]
         sharp = place.flat(self.sharp, name, zero)
         claim = self.asked.claims.get(name)
         claimed = self._claimed(claim)
-        rows = []
+        rows: list[Row] = []
         for k, (index, node, value) in enumerate(place.elements(name)):
             floor = self.exact.rounding_floor(value)
             back = Answer(rough[k], sharp[k], floor) if "backprop" in self.asked.engines else None
@@ -172,7 +165,7 @@ class _NumberByNumber:
                 verdict = self.lossy_value
             verdict = self.blame.explain(verdict, graded is back, slope, rough[k])
             formula = formulas.get(element_name(name, index))
-            rows.append(_Row(value, back, _shown(symbolic, slope), slope, typed, formula, verdict))
+            rows.append((value, back, _shown(symbolic, slope), slope, typed, formula, verdict))
         return rows
 
     def _claimed(self, claim: Claim | None) -> tuple[list[float], list[Any]] | None:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradcheck.checking import forward
-from gradcheck.checking.exact import Exact
-from gradcheck.engines.backprop import backprop
 from gradcheck.graph.evaluation import evaluate
 from gradcheck.graph.graph import Graph
 from gradcheck.language.claims import Claim
+
+if TYPE_CHECKING:
+    from gradcheck.checking.exact import Exact
 
 
 class Place:
@@ -47,6 +48,8 @@ class Place:
     @cached_property
     def gradients(self) -> list[Any]:
         """Backprop's float64 gradient of each node, for an upstream gradient of ones; None where nothing flows."""
+        from gradcheck.engines.backprop import backprop
+
         return backprop(self.graph, self.system, self.values, 1.0)
 
     @property

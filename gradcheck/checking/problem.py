@@ -7,30 +7,42 @@ knows which of them it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcheck.checking import points
-from gradcheck.checking.place import Place
 from gradcheck.checking.points import Point
-from gradcheck.checking.report import Origin
 from gradcheck.checking.settings import Settings
 from gradcheck.errors import Source, UsageError, did_you_mean
 from gradcheck.graph.graph import Graph
 from gradcheck.graph.shapes import infer
 from gradcheck.language.claims import Claim, read_claim
 from gradcheck.language.parser import parse
-from gradcheck.networks.network import Network
-from gradcheck.networks.records import Expected
+
+if TYPE_CHECKING:
+    from gradcheck.checking.place import Place
+    from gradcheck.networks.network import Network
+    from gradcheck.networks.records import Expected
+
+
+class Origin(NamedTuple):
+    """Where a problem came from.
+
+    Attributes:
+        text: the expression as typed, or the name of the spec.
+        file: the file it stands in; None if it was typed.
+        line: where it begins there.
+    """
+
+    text: str
+    file: str | None = None
+    line: int | None = None
 
 
 def _nothing() -> None:
     """Nothing is held that could be forgotten."""
 
 
-@dataclass
-class Problem:
+class Problem(NamedTuple):
     """One thing to check.
 
     Attributes:
@@ -55,11 +67,11 @@ class Problem:
     wrt: Sequence[str]
     points: Callable[[], list[Point]]
     inputs: Sequence[str]
-    claims: Mapping[str, Claim] = field(default_factory=dict)
+    claims: Mapping[str, Claim] = {}
     expected: Sequence[Expected] = ()
-    lines: Mapping[str, int] = field(default_factory=dict)
-    kinds: Mapping[str, str] = field(default_factory=dict)
-    layers: Mapping[str, str] = field(default_factory=dict)
+    lines: Mapping[str, int] = {}
+    kinds: Mapping[str, str] = {}
+    layers: Mapping[str, str] = {}
     chosen: bool = False
     seed: int | None = None
     every_number: bool = True
@@ -79,6 +91,8 @@ class Problem:
             from gradcheck.checking.array_place import ArrayPlace
 
             return ArrayPlace(self.graph, point)
+        from gradcheck.checking.place import Place
+
         return Place(self.graph, point)
 
     @property
@@ -153,4 +167,6 @@ def selected(network: Network, settings: Settings) -> list[str]:
     """Return the tensors to check: those of the spec that fit a pattern of --wrt."""
     if settings.wrt is None:
         return network.wrt
+    from fnmatch import fnmatchcase
+
     return [name for name in network.wrt if any(fnmatchcase(name, pattern) for pattern in settings.wrt)]

@@ -7,12 +7,11 @@ and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from gradcheck.checking import judge
+from gradcheck.checking.problem import Origin
 from gradcheck.checking.tensor import Gradient, Tensor, plain
 from gradcheck.errors import GradcheckError
 from gradcheck.ops.shapes import show
@@ -45,22 +44,7 @@ class Fact(NamedTuple):
         return {"what": self.what, "line": self.place[0], "column": self.place[1], "reason": self.reason}
 
 
-class Origin(NamedTuple):
-    """Where a problem came from.
-
-    Attributes:
-        text: the expression as typed, or the name of the spec.
-        file: the file it stands in; None if it was typed.
-        line: where it begins there.
-    """
-
-    text: str
-    file: str | None = None
-    line: int | None = None
-
-
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """One problem at one point.
 
     Attributes:
@@ -108,7 +92,7 @@ class Check:
         """The text of the expression."""
         return self.origin.text
 
-    @cached_property
+    @property
     def gradients(self) -> list[Gradient]:
         """Every number by itself: inputs in order of appearance, elements in row-major order."""
         return [tensor.number(place) for tensor in self.tensors for place in range(tensor.size)]

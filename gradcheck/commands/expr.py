@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from gradcheck.commands.command import ExpressionCommand
-from gradcheck.commands.output import color_option, deliver, names, output_option, targets_of
-from gradcheck.commands.watching import watched
-from gradcheck.writing.formats import REPORT, View
+from gradcheck.commands.output import color_option, deliver, names, output_option, targets_of, watched
+from gradcheck.writing.formats import REPORT
 
 if TYPE_CHECKING:
     from gradcheck.checking.problem import Problem
@@ -89,6 +88,8 @@ def expr(
     options += [f"--engine={engines}"] if engines is not None else []
     options += ["--strict"] if strict else []
     replay = () if at or not problem.graph.inputs else _replays(report, expression, options)
+    from gradcheck.writing.view import View
+
     deliver(report, REPORT, targets, View(replay=replay, above=derived), color)
     sys.exit(report.exit_code)
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradcheck.writing.formats import FORMATS, View, formats_of, written
+from gradcheck.writing.formats import FORMATS, formats_of, written
 
 if TYPE_CHECKING:
     from gradcheck.errors import GradcheckError
+    from gradcheck.writing.view import View
 
 Target = tuple[str, str | None]
 """A format, and the file it goes to; None for standard output."""
@@ -96,6 +97,23 @@ def complain(failures: Sequence[GradcheckError]) -> None:
         from gradcheck.errors import SpecErrors
 
         click.echo((failures[0] if len(failures) == 1 else SpecErrors(failures)).render(), err=True)
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Show how far the work within the block is, on a terminal and only if it takes longer than a second."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    from gradcheck import progress
+    from gradcheck.commands.watching import Bars
+
+    bars = Bars()
+    try:
+        with progress.heard_by(bars.hear):
+            yield
+    finally:
+        bars.clear()
 
 
 def deliver(subject: Any, kind: str, targets: Sequence[Target], view: View, color: str = "auto") -> None:

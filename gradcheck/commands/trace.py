@@ -10,12 +10,13 @@ import click
 
 from gradcheck.commands.command import ExpressionCommand
 from gradcheck.commands.expr import standard_input
-from gradcheck.commands.output import Target, color_option, deliver, names, output_option, targets_of
-from gradcheck.commands.watching import watched
-from gradcheck.writing.formats import DERIVATION, FORMATS, View, check_size
+from gradcheck.commands.output import Target, color_option, deliver, names, output_option, targets_of, watched
+from gradcheck.writing.formats import DERIVATION, FORMATS, check_size
 
 if TYPE_CHECKING:
-    from gradcheck.deriving.trace import Asked, Trace
+    from gradcheck.checking.problem import Problem
+    from gradcheck.checking.settings import Settings
+    from gradcheck.deriving.trace import Trace
     from gradcheck.errors import Source
 
 SPEC_SUFFIXES = (".yaml", ".yml")
@@ -76,12 +77,15 @@ def trace(
     if quiz:
         _check_quiz(target, outputs, why, order)
 
-    from gradcheck.deriving.trace import Asked
+    request = _Request(at, names(wrt) if wrt is not None else None, seed, pattern, outside_files)
+    problem, settings = _network(target, request) if _is_spec(target) else _expression(target, request)
 
-    asked = Asked(expand, focus, depth, digits, why, order == "forward")
-    request = _Request(at, names(wrt) if wrt is not None else None, seed, pattern, outside_files, asked)
+    # Loaded only now: a mistake in the text must not wait for what follows.
+    from gradcheck.deriving.trace import Asked
+    from gradcheck.deriving.tracer import trace_problem
+
     with watched():
-        found = _network(target, request) if _is_spec(target) else _expression(target, request)
+        found = trace_problem(problem, settings, Asked(expand, focus, depth, digits, why, order == "forward"))
     if quiz:
         from gradcheck.commands.quiz import ask
 
@@ -118,6 +122,8 @@ def show(found: Trace, targets: list[Target], color: str) -> None:
     """
     if ("text", None) in targets:
         check_size(found, FORMATS["text"].most, "a screen")
+    from gradcheck.writing.view import View
+
     deliver(found, DERIVATION, targets, View(), color)
 
 
@@ -147,7 +153,6 @@ class _Request(NamedTuple):
         seed: of what is chosen.
         pattern: which spec of a file; None if there is but one.
         outside: whether a spec may read files elsewhere.
-        asked: what is shown.
     """
 
     at: tuple[str, ...]
@@ -155,10 +160,9 @@ class _Request(NamedTuple):
     seed: int
     pattern: str | None
     outside: bool
-    asked: Asked
 
 
-def _expression(text: str, request: _Request) -> Trace:
+def _expression(text: str, request: _Request) -> tuple[Problem, Settings]:
     from gradcheck.errors import Source, UsageError
 
     name = "expression"
@@ -177,18 +181,14 @@ def _expression(text: str, request: _Request) -> Trace:
     if len(given) > 1:
         raise UsageError(f"a trace shows one point, and --at gives {len(given)}")
     settings = Settings(wrt=request.wanted, points=1, seed=request.seed)
-    problem = problem_of_text(Source(text, name), given, {}, settings)
-    # Loaded only now: a mistake in the text must not wait for what follows.
-    from gradcheck.deriving.tracer import trace_problem
-
-    return trace_problem(problem, settings, request.asked)
+    return problem_of_text(Source(text, name), given, {}, settings), settings
 
 
 def _mentions_spec(text: str) -> bool:
     return any(line.lstrip().startswith("gradcheck:") for line in text.splitlines())
 
 
-def _network(where: str | Source, request: _Request) -> Trace:
+def _network(where: str | Source, request: _Request) -> tuple[Problem, Settings]:
     from gradcheck.errors import UsageError
     from gradcheck.networks.files import network_in
 
@@ -201,7 +201,6 @@ def _network(where: str | Source, request: _Request) -> Trace:
         network = network_in("-", request.pattern, standard_input=lambda: source)
     from gradcheck.checking.problem import problem_of_network
     from gradcheck.checking.settings import Settings
-    from gradcheck.deriving.tracer import trace_problem
 
     settings = Settings(wrt=request.wanted, seed=request.seed)
-    return trace_problem(problem_of_network(network, settings), settings, request.asked)
+    return problem_of_network(network, settings), settings

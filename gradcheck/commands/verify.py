@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from gradcheck.commands.command import Command
-from gradcheck.commands.output import color_option, complain, deliver, names, output_option, targets_of
-from gradcheck.commands.watching import watched
-from gradcheck.writing.formats import FORMATS, REPORT, View
+from gradcheck.commands.output import color_option, complain, deliver, names, output_option, targets_of, watched
+from gradcheck.writing.formats import FORMATS, REPORT
 
 if TYPE_CHECKING:
     from gradcheck.errors import Source
@@ -51,8 +50,8 @@ def verify(
 
     networks, failures = networks_in(paths, pattern, outside=outside_files, standard_input=_standard_input)
 
-    from gradcheck.checking.check import check_networks
     from gradcheck.checking.settings import Settings
+    from gradcheck.checking.verify import check_networks
 
     settings = Settings(wrt=wanted, seed=seed, strict=strict, exhaustive=exhaustive)
     with watched():
@@ -61,6 +60,8 @@ def verify(
     if not report.checks:
         # Nothing was checked beside what could not be read: standard error has said it all.
         targets = [(form, path) for form, path in targets if path is not None or not FORMATS[form].styled]
+    from gradcheck.writing.view import View
+
     deliver(report, REPORT, targets, View(quiet=quiet, verbose=verbose), color)
     sys.exit(report.exit_code)
 

@@ -1,10 +1,8 @@
-"""A line on standard error while work takes long and a person watches."""
+"""Bars on standard error while work takes long and a person watches."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -12,23 +10,7 @@ PATIENCE = 1.0
 """Seconds after which a person is told what is going on."""
 
 
-@contextmanager
-def watched() -> Iterator[None]:
-    """Show how far the work within the block is, on a terminal and only if it takes longer than a second."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield
-        return
-    from gradcheck import progress
-
-    line = _Line()
-    try:
-        with progress.heard_by(line.hear):
-            yield
-    finally:
-        line.clear()
-
-
-class _Line:
+class Bars:
     """A bar for the whole and one for its part, which are there only while the work goes on."""
 
     def __init__(self) -> None:

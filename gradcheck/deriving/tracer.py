@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from gradcheck.checking.check import check_place
@@ -78,7 +77,7 @@ def trace_problem(
     shown = problem
     if not any(shapes) and not problem.every_number:
         # A network of single numbers is derived as one: the mean of one number is that number.
-        shown = replace(problem, graph=single_numbers(problem.graph), every_number=True)
+        shown = problem._replace(graph=single_numbers(problem.graph), every_number=True)
         shapes = [()] * len(shown.graph)
     arrays = any(shapes) or bool(shown.graph.params)
     numbers = dict(point) if arrays else {name: float(value) for name, value in point.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from gradcheck.graph.graph import NONE, Graph, Params
 
@@ -13,24 +13,27 @@ Failure = tuple[int, Exception]
 """A gate that has no value, and what its function raised."""
 
 
-class Arithmetic(Protocol):
-    """What evaluation needs of a number system; `gradcheck.arithmetic` has several."""
+if TYPE_CHECKING:
+    from typing import Protocol
 
-    nan: Any
+    class Arithmetic(Protocol):
+        """What evaluation needs of a number system; `gradcheck.arithmetic` has several."""
 
-    @property
-    def constant(self) -> Callable[[str], Any]:
-        """Text of a number in the user's graph → number."""
+        nan: Any
 
-    @property
-    def literal(self) -> Callable[[str], Any]:
-        """The same for an exact decimal of an op's definition."""
+        @property
+        def constant(self) -> Callable[[str], Any]:
+            """Text of a number in the user's graph → number."""
 
-    def function(self, op: str, params: Params = ()) -> Callable[..., Any]:
-        """Return the function that computes an op."""
+        @property
+        def literal(self) -> Callable[[str], Any]:
+            """The same for an exact decimal of an op's definition."""
 
-    def forward_loop(self, ops: Sequence[str]) -> Callable[..., Any] | None:
-        """Return a loop that computes a whole graph of such ops, if there is one."""
+        def function(self, op: str, params: Params = ()) -> Callable[..., Any]:
+            """Return the function that computes an op."""
+
+        def forward_loop(self, ops: Sequence[str]) -> Callable[..., Any] | None:
+            """Return a loop that computes a whole graph of such ops, if there is one."""
 
 
 def evaluate(

@@ -8,8 +8,8 @@ from gradcheck.checking.judge import DISAGREE, SEVERITY
 from gradcheck.checking.report import Check, Report
 from gradcheck.checking.tensor import Gradient
 from gradcheck.errors import visible
-from gradcheck.writing.formats import View
 from gradcheck.writing.text import DIGITS, TITLES, Line, Segment, aligned, fold, number, plural, width_of
+from gradcheck.writing.view import View
 
 LONGEST = 200
 """Characters of an expression that is repeated."""
@@ -89,12 +89,12 @@ def _point(check: Check) -> str:
 
 def _chosen(check: Check) -> list[Gradient]:
     """Return the rows to show: all, or for large arrays the worst of each input."""
-    if len(check.gradients) <= EVERY:
+    if check.size <= EVERY:
         return check.gradients
     rows: list[Gradient] = []
-    for mine in _by_input(check).values():
-        bad = [g for g in mine if g.verdict == DISAGREE][:5]
-        rows += bad or [max(mine, key=_severity)]
+    for tensor in check.tensors:
+        numbers = [tensor.number(place) for place in range(tensor.size)]
+        rows += [g for g in numbers if g.verdict == DISAGREE][:5] or [max(numbers, key=_severity)]
     return sorted(rows, key=_severity, reverse=True)[:EVERY] if len(rows) > EVERY else rows
 
 
@@ -102,24 +102,15 @@ def _severity(g: Gradient) -> tuple[int, float]:
     return SEVERITY.index(g.verdict), g.caught or 0.0
 
 
-def _by_input(check: Check) -> dict[str, list[Gradient]]:
-    found: dict[str, list[Gradient]] = {}
-    for g in check.gradients:
-        found.setdefault(g.input, []).append(g)
-    return found
-
-
 def _counts(check: Check, rows: list[Gradient]) -> list[Line]:
-    if len(rows) == len(check.gradients):
+    if len(rows) == check.size:
         return []
     result: list[Line] = []
-    inputs = _by_input(check)
-    for name, mine in list(inputs.items())[:EVERY]:
-        if len(mine) > 1:
-            words = [g.verdict for g in mine]
-            counts = ", ".join(f"{words.count(w):,} {w}" for w in reversed(SEVERITY) if w in words)
-            result.append([(f"  {visible(name)}: {len(words):,} numbers: {counts}", "dim")])
-    hidden = len(inputs) - len({g.input for g in rows})
+    for tensor in check.tensors[:EVERY]:
+        if tensor.size > 1:
+            counts = ", ".join(f"{count:,} {word}" for word, count in tensor.counts().items())
+            result.append([(f"  {visible(tensor.name)}: {tensor.size:,} numbers: {counts}", "dim")])
+    hidden = len(check.tensors) - len({g.input for g in rows})
     if hidden > 0:
         result.append([(f"  and {plural(hidden, 'input')} more, no worse; -o json lists all", "dim")])
     return result

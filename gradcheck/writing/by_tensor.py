@@ -9,8 +9,8 @@ from gradcheck.checking.report import Check, Fact, Report
 from gradcheck.checking.tensor import Tensor
 from gradcheck.errors import visible
 from gradcheck.ops.shapes import show
-from gradcheck.writing.formats import View
 from gradcheck.writing.text import TITLES, Line, Segment, aligned, fold, number, plural, width_of
+from gradcheck.writing.view import View
 
 METHODS = ("symbolic", "finite_difference")
 

@@ -5,37 +5,15 @@ To add a format, write a function (subject, view) → text and give it a row.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from gradcheck.errors import SizeError
+if TYPE_CHECKING:
+    from gradcheck.writing.view import View
 
 REPORT, DERIVATION = "report", "derivation"
 
 
-class View(NamedTuple):
-    """How something is shown to people.
-
-    Attributes:
-        width: columns of the screen.
-        plus_minus: what stands between a number and its error bar.
-        quiet: whether to leave out what is right.
-        verbose: whether to show the details of what is right too.
-        replay: a command for each check that repeats it.
-        titled: whether each check begins with the expression, its value, the point and the stages.
-        above: a derivation to show before a report.
-    """
-
-    width: int = 80
-    plus_minus: str = "±"
-    quiet: bool = False
-    verbose: bool = False
-    replay: tuple[str, ...] = ()
-    titled: bool = True
-    above: Any = None
-
-
-class Format(NamedTuple):
+class Format:
     """One format.
 
     Attributes:
@@ -45,10 +23,15 @@ class Format(NamedTuple):
         most: stages of a derivation up to which it is of use.
     """
 
-    report: str | None = None
-    derivation: str | None = None
-    styled: bool = False
-    most: int = 0
+    __slots__ = ("derivation", "most", "report", "styled")
+
+    def __init__(
+        self, report: str | None = None, derivation: str | None = None, styled: bool = False, most: int = 0
+    ) -> None:
+        self.report = report
+        self.derivation = derivation
+        self.styled = styled
+        self.most = most
 
 
 FORMATS = {
@@ -82,6 +65,8 @@ def written(name: str, kind: str, subject: Any, view: View | None = None) -> Any
     Raises:
         SizeError: if a derivation has more stages than the format can show.
     """
+    from importlib import import_module
+
     form = FORMATS[name]
     if kind == DERIVATION and not form.styled:
         check_size(subject, form.most, name)
@@ -89,6 +74,8 @@ def written(name: str, kind: str, subject: Any, view: View | None = None) -> Any
     found = getattr(import_module(module), function)
     if not form.styled:
         return found(subject)
+    from gradcheck.writing.view import View
+
     view = view or View()
     if view.above is None:
         return found(subject, view)
@@ -104,6 +91,8 @@ def check_size(trace: Any, most: int, name: str) -> None:
     """
     count = len(trace.derivation.steps)
     if count > most:
+        from gradcheck.errors import SizeError
+
         raise SizeError(
             f"{count:,} stages are too many for {name}: {most:,} at most",
             hint="show a part with --focus NAME or --depth N, or write -o text:FILE, python:FILE or json:FILE",

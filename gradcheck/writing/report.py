@@ -9,9 +9,8 @@ from __future__ import annotations
 from gradcheck.checking.judge import AGREE, DISAGREE
 from gradcheck.checking.report import Report
 from gradcheck.errors import GradcheckError, visible
-from gradcheck.writing import by_number, by_tensor
-from gradcheck.writing.formats import View
 from gradcheck.writing.text import TITLES, Line, fold, plural
+from gradcheck.writing.view import View
 
 MOST_FAILURES = 20
 """Files that could not be read or computed of which each gets a line."""
@@ -28,7 +27,11 @@ def lines(report: Report, view: View) -> list[Line]:
 def body(report: Report, view: View) -> list[Line]:
     """Return the report without the sentence that ends it."""
     if report.of_files:
+        from gradcheck.writing import by_tensor
+
         return [*by_tensor.lines(report, view), *_failures(report, view.width)]
+    from gradcheck.writing import by_number
+
     return by_number.lines(report, view)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gradcheck.checking.report import Report
 from gradcheck.writing import report as writer
-from gradcheck.writing.formats import View
 from gradcheck.writing.text import Line
+from gradcheck.writing.view import View
 
 
 def chosen(report: Report | None) -> str:

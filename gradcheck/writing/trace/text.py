@@ -15,13 +15,13 @@ from gradcheck.errors import visible
 from gradcheck.notation.board import BOARD
 from gradcheck.notation.numbers import number
 from gradcheck.notation.plain import PLAIN
-from gradcheck.writing.formats import View
 from gradcheck.writing.text import Line, aligned, fold, trimmed, width_of
 from gradcheck.writing.trace import answers
 from gradcheck.writing.trace.check import check_lines, chosen
 from gradcheck.writing.trace.matrices import matrix
 from gradcheck.writing.trace.picture import DRAWN, circuit_of
 from gradcheck.writing.trace.spelling import Speller, shaped, sized, without_repetition
+from gradcheck.writing.view import View
 
 FORWARD, BACKWARD = "forward", "backward"
 """Styles of values and of gradients."""

@@ -1,0 +1,89 @@
+"""From specs to a report: networks are checked one after the other, and none hides another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from gradcheck import progress
+from gradcheck.checking.check import check_problem
+from gradcheck.checking.problem import problem_of_network, selected
+from gradcheck.checking.report import Report
+from gradcheck.checking.settings import Settings
+from gradcheck.errors import GradcheckError, UsageError, did_you_mean
+from gradcheck.networks.files import networks_in
+from gradcheck.networks.network import Network
+
+
+def verify(
+    paths: str | Sequence[str],
+    *,
+    pattern: str | None = None,
+    fail_fast: bool = False,
+    outside: bool = False,
+    **options: Any,
+) -> Report:
+    """Check the gradients of networks in YAML specs.
+
+    Args:
+        paths: a file or directory, or several.
+        pattern: check only specs whose name contains or fits this.
+        fail_fast: stop at the first spec that is not right.
+        outside: let specs read arrays outside of their own folders.
+        **options: fields of the settings as keywords: wrt (patterns), seed, strict, exhaustive (perturb
+            every number end to end, however many there are).
+
+    Returns:
+        The report: `.verdict`, `.exit_code`, `.checks[i].tensors[j]`, `.failures` (specs that could not
+        be read or computed) and `.to_dict()`.
+
+    Raises:
+        NothingFound: if there is no spec.
+    """
+    networks, failures = networks_in([paths] if isinstance(paths, str) else paths, pattern, outside=outside)
+    return check_networks(networks, Settings(**options), failures=failures, fail_fast=fail_fast)
+
+
+def check_networks(
+    networks: Sequence[Network],
+    settings: Settings,
+    *,
+    failures: Sequence[GradcheckError] = (),
+    fail_fast: bool = False,
+) -> Report:
+    """Check networks one after the other; one that cannot be computed does not hide the others.
+
+    Args:
+        networks: the networks.
+        settings: which tensors (`wrt`, patterns), and how.
+        failures: errors of specs that could not be read.
+        fail_fast: whether to stop at the first that is not right.
+
+    Raises:
+        UsageError: if a pattern of `settings.wrt` fits nothing in any of them.
+    """
+    if not failures:
+        _check_names(networks, settings.wrt)
+    report = Report([], settings.columns, None, settings.strict, failures)
+    chosen = [network for network in networks if selected(network, settings)]
+    for k, network in enumerate(chosen):
+        if fail_fast and not report.ok and (report.checks or report.failures):
+            return report._replace(stopped=True)
+        progress.say(network.name, k, len(chosen))
+        problem = problem_of_network(network, settings)
+        try:
+            report = report._replace(checks=[*report.checks, *check_problem(problem, settings).checks])
+        except GradcheckError as error:
+            report = report._replace(failures=[*report.failures, error])
+        problem.release()
+    return report
+
+
+def _check_names(networks: Sequence[Network], wanted: Sequence[str] | None) -> None:
+    """Refuse a pattern that fits nothing in any spec: it would check nothing and say so quietly."""
+    known = {name for network in networks for name in network.wrt}
+    for pattern in wanted or ():
+        if not any(fnmatchcase(name, pattern) for name in known):
+            hint = did_you_mean(pattern, known) or f"there are {', '.join(sorted(known)[:20]) or 'none'}"
+            raise UsageError(f"--wrt {pattern}: no spec has such a tensor", hint=hint)
