@@ -2,7 +2,7 @@
 
 The same classifiers for both: layers with tanh, softmax cross-entropy, batch 32, float64, the
 parameters differentiated. First the two gradients are compared. Ours: forward, backprop,
-`gatewise.examine` (every number by the differences of every gate, and one direction end to end);
+`in_float64.examine` (every number by the differences of every gate, and one direction end to end);
 `exhaustive` moves every number end to end besides. The graph is built once, as torch's function
 is. Torch: its defaults, with `fast_mode` or without; forward and backward are part of it, as they
 are of ours. Rounds are interleaved, ratios are medians of the rounds; one thread, CPU seconds.

@@ -65,7 +65,7 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command; the only place that decides about exit statuses of failures."""
-    from gradcheck.errors import GradcheckError
+    from gradcheck.errors import GradcheckError, InternalError
 
     try:
         commands.main(standalone_mode=False)
@@ -84,10 +84,7 @@ def main() -> None:
     except (RecursionError, MemoryError, Exception) as error:
         if os.environ.get("GRADCHECK_DEBUG"):
             raise
-        _complain(
-            f"error: gradcheck itself failed ({type(error).__name__}); this is a bug\n"
-            "  hint: run again with GRADCHECK_DEBUG=1 for the details, and report them"
-        )
+        _complain(InternalError(error).render())
         _leave(EXIT_CRASH)
 
 

@@ -178,8 +178,8 @@ def _kind(problem: GradcheckError) -> str:
     return re.sub(r"`[^`]*`|\d+", "…", problem.message)
 
 
-def _place(problem: GradcheckError) -> tuple[str, tuple[int, int]]:
-    return problem.source.name if problem.source else "", problem.span or (0, 0)
+def _place(problem: GradcheckError) -> tuple[bool, str, tuple[int, int]]:
+    return problem.span is not None, problem.source.name if problem.source else "", problem.span or (0, 0)
 
 
 class SpecError(GradcheckError):
@@ -229,3 +229,15 @@ class NothingFound(GradcheckError):  # noqa: N818 (nothing is wrong)
     """There is nothing to check: a run that checked nothing is never a success."""
 
     exit_code = 5
+
+
+class InternalError(GradcheckError):
+    """gradcheck itself failed: a bug, and nothing the user did."""
+
+    exit_code = 3
+
+    def __init__(self, error: BaseException, source: Source | None = None, span: tuple[int, int] | None = None) -> None:
+        super().__init__(
+            f"gradcheck itself failed ({type(error).__name__}); this is a bug", source, span,
+            "run again with GRADCHECK_DEBUG=1 for the details, and report them",
+        )  # fmt: skip

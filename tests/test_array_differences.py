@@ -209,7 +209,7 @@ def test_every_number_of_every_layer(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", cases("array_ops.jsonl"), ids=lambda row: f"{row['expr']} at {row['at']}")
 def test_every_number_of_every_array_op(row: dict[str, Any]) -> None:
-    from test_gatewise import at_of
+    from test_gate_by_gate import at_of
 
     point = point_of(row["expr"], at_of(row["at"]))
     assert sum(agree_end_to_end(point, name) for name in point.point) > 0

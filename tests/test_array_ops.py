@@ -63,3 +63,8 @@ def test_every_rank_of_the_matrix_product_is_tested() -> None:
 def test_every_two_operand_rule_is_swapped_once() -> None:
     pairs = {name for name, op in OPS.items() if not op.elementwise and op.vjp and len(op.args) == 2}
     assert pairs <= {row["op"] for row in [*ROWS, *cases("windows.jsonl")] if row.get("swap")}
+
+
+@pytest.mark.parametrize("text", ["q = sum(x); max(q)", "q = sum(x); min(q)", "max(max(x))"])
+def test_reductions_of_one_number(text: str) -> None:
+    assert gradcheck.check(text, at={"x": [1.0, 2.0, 3.5]}).verdict == "agree"

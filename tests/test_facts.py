@@ -15,8 +15,8 @@ from unittest import mock
 import numpy as np
 import pytest
 from derivations import networks, worked_out
+from test_arithmetic import operands
 from test_compounds import TRIALS, laid_out
-from test_systems import operands
 from test_trace_program import check, network_derivation, written
 
 from gradcheck.arithmetic.arrays import FLOAT_ARRAYS

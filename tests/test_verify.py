@@ -633,3 +633,52 @@ def test_a_reader_that_leaves_early_is_no_crash() -> None:
         running.wait(60)
     assert said == ""
     assert running.returncode == 0
+
+
+# What is not there, and what fails
+
+
+def test_nothing_to_check_is_said(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.yaml").write_text("gradcheck: 1\ninputs: {x: 2}\nnodes: {y: {expr: x^2}}\ncheck: {wrt: []}\n")
+    done = run("verify", str(tmp_path))
+    assert (done.status, done.err) == (5, "")
+    assert "Checked 0 numbers of 1 spec" in done.out
+    assert run("verify", str(tmp_path), "-o", "json").report["errors"] == []
+    (tmp_path / "b.yaml").write_text(spec("agree"))
+    assert run("verify", str(tmp_path)).status == 5
+
+
+def test_a_crash_hides_no_other_spec(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gradcheck.checking import check
+
+    known = check.check_place
+
+    def fails(problem: Any, *more: Any) -> Any:
+        if problem.title == "kink":
+            raise RuntimeError("boom")
+        return known(problem, *more)
+
+    monkeypatch.setattr(check, "check_place", fails)
+    done = run("verify", "-", "-o", "json", stdin=several("agree", "kink", "agree"))
+    assert (done.status, specs_of(done)) == (3, ["agree", "agree"])
+    assert "gradcheck itself failed (RuntimeError)" in done.report["errors"][0]["message"]
+    assert "Traceback" not in done.err
+
+
+def test_fail_fast_checks_up_to_the_first_failure(tmp_path: pathlib.Path) -> None:
+    written(
+        tmp_path,
+        {"a.yaml": spec("agree"), "b.yaml": spec("disagree"), "c.yaml": spec("agree"), "z.yaml": "gradcheck: 2\n"},
+    )
+    done = run("verify", str(tmp_path), "--fail-fast", "-o", "json", "-o", "table")
+    assert (done.status, specs_of(done)) == (2, ["agree", "disagree"])
+    assert "Stopped at the first failure." in " ".join(done.err.split())
+
+
+def test_every_file_that_cannot_be_read_is_named(tmp_path: pathlib.Path) -> None:
+    written(tmp_path, {"ok.yaml": spec("agree")})
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_bytes("gradcheck: 1".encode("utf-16"))
+    done = run("verify", str(tmp_path), "-o", "json", "-o", "table")
+    assert [os.path.basename(error["file"]) for error in done.report["errors"]] == ["a.yaml", "b.yaml"]
+    assert "2 errors in 2 files" in done.err

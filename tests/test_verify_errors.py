@@ -229,7 +229,7 @@ def test_mistakes_of_several_files_by_name_and_place(tmp_path: pathlib.Path, mon
         heads = [line.partition(": error")[0].removeprefix("./") for line in done.err.splitlines() if ": error" in line]
         assert heads == ["a.yaml:3:12", "b.yaml:2:13", "b.yaml:2:23"]
         assert done.err.startswith("error: there is no file or directory `missing.yaml`\n\n")
-        assert done.err.endswith("\n\n4 errors in 2 files\n")
+        assert done.err.endswith("\n\n4 errors in 3 files\n")
 
 
 def test_mistakes_hide_no_good_spec_and_no_good_spec_hides_mistakes(tmp_path: pathlib.Path) -> None:

@@ -71,7 +71,8 @@ def check_problem(problem: Problem, settings: Settings, located: Sequence[points
                 raise
     from gradcheck.checking.report import Report
 
-    return Report(checks, settings.columns, problem.seed, settings.strict)
+    of_files = problem.origin.file is not None
+    return Report(checks, settings.columns, problem.seed, settings.strict, of_files=of_files)
 
 
 def check_place(problem: Problem, place: Place, settings: Settings) -> Check:

@@ -87,32 +87,39 @@ def _check_arrays(graph: Graph, values: Values) -> None:
 
 def explain(graph: Graph, node: int, operands: list[float], index: tuple[int, ...] = ()) -> NoReturn:
     """Raise the error that says why the gate `node` has no finite value for these operands."""
-    row = OPS[graph.ops[node]]
+    row, operation = OPS[graph.ops[node]], graph.title(node)
     where = f" (element {list(index)})" if index else ""
     named = dict(zip(row.args, operands, strict=False))
     failed = next((c for c in row.domain if not _holds(c, row.args, operands)), None)
-    text = graph.text(node)
-    text = text if len(text) <= 40 else text[:39] + "…"
+    text = " ".join(graph.text(node).split())
+    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     nodes = dict(zip(row.args, graph.operands(node), strict=False))
-    called = {name: _called(graph, node, k) or name for name, k in nodes.items()}
+    used = [name for name in named if failed is None or name in _words(failed)]
     # Nobody needs to be told what a 9 is, unless there is nothing else to say.
-    computed = [name for name in named if nodes[name] not in graph.constants] or list(named)
+    told = [name for name in used if nodes[name] not in graph.constants] or used
+    called = {name: _called(graph, node, k) for k, name in enumerate(nodes)}
+    called |= {name: _ORDINALS[k] for k, name in enumerate(nodes) if name in told and nodes[name] in graph.constants}
+    shown = ", ".join(f"{called[name]} = {named[name]:.10g}" for name in told)
     if failed is None:
-        shown = ", ".join(f"{called[name]} = {named[name]:.10g}" for name in computed)
+        said = "has no finite value here" if operation != row.name else "overflows float64"
         raise DomainError(
-            f"{row.name} overflows float64{where}" + (f": {shown}" if shown else ""),
+            f"{operation} {said}{where}" + (f": {shown}" if shown else ""),
             graph.source, graph.span(node), f"`{text}` is not finite here", node,
         )  # fmt: skip
-    used = [name for name in row.args if name in _words(failed) and name in named]
-    shown = ", ".join(f"{called[name]} = {named[name]:.10g}" for name in used)
     raise DomainError(
-        f"{row.name} is not defined here: it needs {_condition(failed, called)}, but {shown}{where}",
+        f"{operation} is not defined here: it needs {_condition(failed, called)}, but {shown}{where}",
         graph.source, graph.span(node), f"`{text}` has no value at this point", node,
     )  # fmt: skip
 
 
-def _called(graph: Graph, node: int, operand: int) -> str:
-    """Return what the user calls an operand of a gate; empty where it stands nowhere in the gate's own text."""
+_ORDINALS = ("its first input", "its second input", "its third input", "its fourth input", "its fifth input")
+"""What operands are called that the user has no name for."""
+
+
+def _called(graph: Graph, node: int, place: int) -> str:
+    """Return what the user calls an operand of a gate: its name, or its text if that stands within the gate's own."""
+    operands = graph.operands(node)
+    operand = operands[place]
     names = {k: name for table in (graph.inputs, graph.stages) for name, k in table.items()}
     if operand in names:
         return names[operand]
@@ -120,7 +127,9 @@ def _called(graph: Graph, node: int, operand: int) -> str:
     first, last = graph.span(operand)
     inside = start <= first and last <= end and (first, last) != (start, end)
     text = " ".join(graph.text(operand).split()) if inside else ""
-    return text if len(text) <= LONGEST else ""
+    if text:
+        return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return "its input" if len(operands) == 1 else _ORDINALS[min(place, len(_ORDINALS) - 1)]
 
 
 def _condition(text: str, called: dict[str, str]) -> str:
@@ -129,7 +138,9 @@ def _condition(text: str, called: dict[str, str]) -> str:
 
     def operand(match: re.Match[str]) -> str:
         name = called.get(match[0], match[0])
-        return name if alone or re.fullmatch(r"[\w.]+|\w+\([^()]*\)", name) else f"({name})"
+        bracketed = text[: match.start()].endswith("(") and text[match.end() :].startswith(")")
+        plain = bracketed or name.startswith("its ") or re.fullmatch(r"[\w.]+|\w+\([^()]*\)", name)
+        return name if plain or (alone and not re.search("[<>=]", name)) else f"({name})"
 
     return re.sub(r"[A-Za-z_]\w*", operand, text)
 

@@ -106,7 +106,9 @@ class Problem(NamedTuple):
         named = [name for name, node in self.graph.stages.items() if node == self.graph.output]
         if named:
             return named[-1]
-        return " ".join((self.graph.text(self.graph.output) if self.graph.stages else self.origin.text).split())
+        # Of text with comments, or on several lines, only the output's own part is repeated.
+        alone = not self.graph.stages and not {"#", "\n"} & set(self.origin.text.strip())
+        return " ".join((self.origin.text if alone else self.graph.text(self.graph.output)).split())
 
 
 def problem_of_text(

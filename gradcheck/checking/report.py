@@ -148,6 +148,7 @@ class Report(NamedTuple):
         strict: whether anything but `agree` counts as a failure.
         failures: errors of problems that could not be read or computed.
         stopped: True if --fail-fast left problems out.
+        of_files: whether it is about files, and not about an expression that was typed.
     """
 
     checks: Sequence[Check]
@@ -156,6 +157,7 @@ class Report(NamedTuple):
     strict: bool = False
     failures: Sequence[GradcheckError] = ()
     stopped: bool = False
+    of_files: bool = False
 
     @property
     def words(self) -> list[str]:
@@ -209,11 +211,6 @@ class Report(NamedTuple):
     def covered(self, method: str) -> int:
         """Return how many numbers a method gave."""
         return sum(tensor.covered(method) for check in self.checks for tensor in check.tensors)
-
-    @property
-    def of_files(self) -> bool:
-        """Whether it is about files, and not about an expression that was typed."""
-        return bool(self.failures) or any(check.origin.file is not None for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of this report."""

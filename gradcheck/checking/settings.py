@@ -40,6 +40,8 @@ class Settings(NamedTuple):
         Raises:
             UsageError: saying what.
         """
+        if isinstance(self.wrt, str):
+            raise UsageError("wrt takes a tuple of names, not a text", hint=f"as in wrt=({self.wrt!r},)")
         for name in self.engines:
             if name not in ENGINES:
                 raise UsageError(f"there is no engine `{name}`", hint=did_you_mean(name, ENGINES))

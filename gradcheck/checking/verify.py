@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -11,7 +12,7 @@ from gradcheck.checking.check import check_problem
 from gradcheck.checking.problem import problem_of_network, selected
 from gradcheck.checking.report import Report
 from gradcheck.checking.settings import Settings
-from gradcheck.errors import GradcheckError, UsageError, did_you_mean
+from gradcheck.errors import GradcheckError, InternalError, UsageError, did_you_mean
 from gradcheck.networks.files import networks_in
 from gradcheck.networks.network import Network
 
@@ -63,21 +64,35 @@ def check_networks(
     Raises:
         UsageError: if a pattern of `settings.wrt` fits nothing in any of them.
     """
+    settings.check()
     if not failures:
         _check_names(networks, settings.wrt)
-    report = Report([], settings.columns, None, settings.strict, failures)
-    chosen = [network for network in networks if selected(network, settings)]
+    report = Report([], settings.columns, None, settings.strict, failures, of_files=True)
+    # With patterns a spec without such a tensor is passed over; one that has nothing to check is not.
+    chosen = [network for network in networks if settings.wrt is None or selected(network, settings)]
     for k, network in enumerate(chosen):
-        if fail_fast and not report.ok and (report.checks or report.failures):
-            return report._replace(stopped=True)
         progress.say(network.name, k, len(chosen))
-        problem = problem_of_network(network, settings)
-        try:
-            report = report._replace(checks=[*report.checks, *check_problem(problem, settings).checks])
-        except GradcheckError as error:
-            report = report._replace(failures=[*report.failures, error])
-        problem.release()
+        one = _checked(network, settings)
+        report = report._replace(checks=[*report.checks, *one.checks], failures=[*report.failures, *one.failures])
+        if fail_fast and not one.ok and k + 1 < len(chosen):
+            return report._replace(stopped=True)
     return report
+
+
+def _checked(network: Network, settings: Settings) -> Report:
+    """Check one network; what stops it, even a bug of ours, stands in its report."""
+    problem = problem_of_network(network, settings)
+    try:
+        return check_problem(problem, settings)
+    except GradcheckError as error:
+        return Report([], settings.columns, failures=[error], of_files=True)
+    except Exception as error:
+        if os.environ.get("GRADCHECK_DEBUG"):
+            raise
+        place = network.place, network.place + 1
+        return Report([], settings.columns, failures=[InternalError(error, network.source, place)], of_files=True)
+    finally:
+        problem.release()
 
 
 def _check_names(networks: Sequence[Network], wanted: Sequence[str] | None) -> None:

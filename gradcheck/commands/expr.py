@@ -81,7 +81,7 @@ def expr(
         points=points, seed=seed, strict=strict,
     )  # fmt: skip
     problem = problem_of_text(Source(expression, name), read(at) if at else [], _claims(claims), settings)
-    with watched():
+    with watched(color):
         report, derived = _run(problem, settings, traced)
     options = [f"--claim={c}" for c in claims]
     options += [f"--wrt={wrt}"] if wrt is not None else []

@@ -100,15 +100,15 @@ def complain(failures: Sequence[GradcheckError]) -> None:
 
 
 @contextmanager
-def watched() -> Iterator[None]:
+def watched(color: str) -> Iterator[None]:
     """Show how far the work within the block is, on a terminal and only if it takes longer than a second."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield
         return
     from gradcheck import progress
     from gradcheck.commands.watching import Bars
 
-    bars = Bars()
+    bars = Bars(color)
     try:
         with progress.heard_by(bars.hear):
             yield
@@ -167,6 +167,8 @@ def _write(subject: Any, kind: str, targets: Sequence[Target], view: View, color
             _save(path, buffer.getvalue())
         else:
             stream = sys.stdout if alone else sys.stderr
+            if stream is None:
+                continue
             shown = view._replace(width=screen.width_of_screen(stream), plus_minus=screen.plus_minus(stream))
             screen.show(written(form, kind, subject, shown), stream, color)
             stream.flush()

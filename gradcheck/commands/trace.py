@@ -84,7 +84,7 @@ def trace(
     from gradcheck.deriving.trace import Asked
     from gradcheck.deriving.tracer import trace_problem
 
-    with watched():
+    with watched(color):
         found = trace_problem(problem, settings, Asked(expand, focus, depth, digits, why, order == "forward"))
     if quiz:
         from gradcheck.commands.quiz import ask

@@ -54,10 +54,10 @@ def verify(
     from gradcheck.checking.verify import check_networks
 
     settings = Settings(wrt=wanted, seed=seed, strict=strict, exhaustive=exhaustive)
-    with watched():
+    with watched(color):
         report = check_networks(networks, settings, failures=failures, fail_fast=fail_fast)
     complain(report.failures)
-    if not report.checks:
+    if report.failures and not report.checks:
         # Nothing was checked beside what could not be read: standard error has said it all.
         targets = [(form, path) for form, path in targets if path is not None or not FORMATS[form].styled]
     from gradcheck.writing.view import View

@@ -13,7 +13,8 @@ PATIENCE = 1.0
 class Bars:
     """A bar for the whole and one for its part, which are there only while the work goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, color: str) -> None:
+        self.color = color
         self.start = monotonic()
         self.bars: Any = None
         self.tasks: dict[bool, Any] = {}
@@ -23,7 +24,7 @@ class Bars:
         if self.bars is None:
             if monotonic() - self.start < PATIENCE:
                 return
-            self.bars = _bars()
+            self.bars = _bars(self.color)
             self.bars.start()
         from gradcheck.errors import visible
 
@@ -39,10 +40,10 @@ class Bars:
             self.bars.stop()
 
 
-def _bars() -> Any:
+def _bars(color: str) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console(file=sys.stderr, markup=False, emoji=False)
+    console = Console(file=sys.stderr, markup=False, emoji=False, no_color=True if color == "never" else None)
     columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     return Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)

@@ -98,7 +98,8 @@ def trace_problem(
             return report
         own = place if shown is problem else problem.place(point)
         seed = problem.seed if problem.chosen else None
-        return Report([check_place(problem, own, settings)], settings.columns, seed, settings.strict)
+        checks, of_files = [check_place(problem, own, settings)], problem.origin.file is not None
+        return Report(checks, settings.columns, seed, settings.strict, of_files=of_files)
 
     return _trace(subject, numbers, asked, checked)
 

@@ -101,22 +101,6 @@ class Graph:
         add_at(at)
         return node
 
-    def linker(self) -> Callable[..., int]:
-        """Return a function (op, left, right) that adds nodes which stand in no text.
-
-        A graph is built either with places or without; this is the faster way for programs.
-        """
-        ops = self.ops
-        add_op, add_left, add_right = self.append[:3]
-
-        def link(op: str, left: int, right: int = NONE) -> int:
-            add_op(op)
-            add_left(left)
-            add_right(right)
-            return len(ops) - 1
-
-        return link
-
     def input(self, name: str, span: tuple[int, int, int] = (0, 0, 0)) -> int:
         """Return the node of the input `name`, adding it on first use."""
         node = self.inputs.get(name)

@@ -43,6 +43,7 @@ def networks_in(
             source = standard_input() if piped and standard_input else read_file(path)
         except GradcheckError as error:
             if certain or _mentions_key(path):
+                error.source = error.source or Source("", path)
                 problems.append(error)
             continue
         if not certain and not _has_key(source.text):
@@ -90,7 +91,7 @@ def _files(paths: Sequence[str], problems: list[GradcheckError], piped: bool) ->
             if (piped and path == "-") or os.path.exists(path):
                 yield path, True
             else:
-                problems.append(SpecError(f"there is no file or directory `{path}`"))
+                problems.append(SpecError(f"there is no file or directory `{path}`", Source("", path)))
             continue
         for folder, folders, files in os.walk(path):
             folders[:] = sorted(name for name in folders if not name.startswith("."))

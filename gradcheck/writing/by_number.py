@@ -8,7 +8,7 @@ from gradcheck.checking.judge import DISAGREE, SEVERITY
 from gradcheck.checking.report import Check, Report
 from gradcheck.checking.tensor import Gradient
 from gradcheck.errors import visible
-from gradcheck.writing.text import DIGITS, TITLES, Line, Segment, aligned, fold, number, plural, width_of
+from gradcheck.writing.text import DIGITS, TITLES, Line, Segment, aligned, fold, number, plural, width_of, with_bar
 from gradcheck.writing.view import View
 
 LONGEST = 200
@@ -56,7 +56,7 @@ def _check(report: Report, check: Check, view: View) -> list[Line]:
         for g in rows:
             if g.formula is not None:
                 result += fold([(f"  d/d{visible(g.name)} = {visible(g.formula)}", "")], view.width, 6)
-    result += _counts(check, rows)
+    result += _counts(check, rows, view.width)
     for g in sorted(rows, key=lambda g: -SEVERITY.index(g.verdict)):
         if g.reason:
             line = [(f"  {visible(g.name)}: ", ""), (g.verdict, g.verdict), (f": {visible(g.reason)}", "")]
@@ -102,7 +102,7 @@ def _severity(g: Gradient) -> tuple[int, float]:
     return SEVERITY.index(g.verdict), g.caught or 0.0
 
 
-def _counts(check: Check, rows: list[Gradient]) -> list[Line]:
+def _counts(check: Check, rows: list[Gradient], width: int) -> list[Line]:
     if len(rows) == check.size:
         return []
     result: list[Line] = []
@@ -112,7 +112,7 @@ def _counts(check: Check, rows: list[Gradient]) -> list[Line]:
             result.append([(f"  {visible(tensor.name)}: {tensor.size:,} numbers: {counts}", "dim")])
     hidden = len(check.tensors) - len({g.input for g in rows})
     if hidden > 0:
-        result.append([(f"  and {plural(hidden, 'input')} more, no worse; -o json lists all", "dim")])
+        result += fold([(f"  and {plural(hidden, 'input')} more, no worse; -o json lists all", "dim")], width, 4)
     return result
 
 
@@ -161,10 +161,8 @@ class _Table:
 
     def cell(self, g: Gradient, method: str, full: bool, digits: int = DIGITS) -> str:
         """Return the text of one number; a finite difference comes with its bar."""
-        text = number(getattr(g, method), full, digits)
-        if method != "finite_difference" or g.finite_difference is None or g.error_bound is None:
-            return text
-        return f"{text} {self.plus_minus} {g.error_bound:.1g}"
+        bar = g.error_bound if method == "finite_difference" else None
+        return with_bar(getattr(g, method), bar, self.plus_minus, full, digits)
 
     def stacked(self, g: Gradient, width: int) -> list[Line]:
         """Return one number as lines, with as many digits as fit."""

@@ -12,7 +12,7 @@ from gradcheck.errors import GradcheckError, visible
 from gradcheck.writing.text import TITLES, Line, fold, plural
 from gradcheck.writing.view import View
 
-MOST_FAILURES = 20
+MOST_FAILURES = 200
 """Files that could not be read or computed of which each gets a line."""
 
 

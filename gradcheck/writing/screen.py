@@ -27,6 +27,9 @@ STYLES = {
 
 AUTO, ALWAYS, NEVER = "auto", "always", "never"
 
+DULL = (None, "", "dumb", "unknown")
+"""What TERM says of terminals without colours."""
+
 NARROWEST, WIDEST = 40, 10_000
 
 ASCII = str.maketrans({"─": "-", "…": "~", "×": "x", "◀": "<-", "✓": "ok", "✗": "wrong:"})
@@ -66,7 +69,7 @@ def show(lines: list[Line], stream: IO[str], color: str = AUTO) -> None:
     if color == NEVER or not (forced or stream.isatty()) or not _holds(stream, _text(lines)):
         plain(lines, stream)
     else:
-        _styled(lines, stream, colorless)
+        _styled(lines, stream, colorless, forced)
 
 
 def width_of_screen(stream: IO[str]) -> int:
@@ -80,14 +83,14 @@ def width_of_screen(stream: IO[str]) -> int:
         return 80
 
 
-def _styled(lines: list[Line], stream: IO[str], colorless: bool) -> None:
+def _styled(lines: list[Line], stream: IO[str], colorless: bool, forced: bool) -> None:
     """Write styled lines; text is never read as markup."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(
         file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True, force_terminal=True,
-        no_color=colorless,
+        no_color=colorless, color_system="standard" if forced and os.environ.get("TERM") in DULL else "auto",
     )  # fmt: skip
     for line in lines:
         console.print(Text.assemble(*((part, STYLES.get(style, "")) for part, style in line)))

@@ -33,6 +33,12 @@ def number(value: float | None, full: bool = False, digits: int = DIGITS) -> str
     return text if full or len(text) <= digits + 2 else f"{value:.{digits}g}"
 
 
+def with_bar(value: float | None, bar: float | None, sign: str, full: bool = False, digits: int = DIGITS) -> str:
+    """Return a finite difference with its error bar."""
+    text = number(value, full, digits)
+    return text if value is None or bar is None else f"{text} {sign} {bar:.1g}"
+
+
 def plural(count: int, word: str) -> str:
     """Return a count with its noun."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

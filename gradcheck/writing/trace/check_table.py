@@ -13,7 +13,7 @@ from gradcheck.ops.shapes import show
 from gradcheck.writing.by_number import EVERY
 from gradcheck.writing.by_tensor import METHODS, MOST_REASONS, MOST_ROWS
 from gradcheck.writing.report import summary
-from gradcheck.writing.text import TITLES, number, plural
+from gradcheck.writing.text import TITLES, number, plural, with_bar
 from gradcheck.writing.trace.spelling import inline
 
 
@@ -55,8 +55,8 @@ def _gradients(report: Report) -> Table:
 def _row(report: Report, g: Gradient, claimed: bool) -> tuple[str, ...]:
     cells = [g.name, number(g.at)]
     for engine in report.engines:
-        bar = f" ± {g.error_bound:.1g}" if engine == "finite_difference" and g.error_bound is not None else ""
-        cells.append(number(getattr(g, engine)) + bar)
+        bar = g.error_bound if engine == "finite_difference" else None
+        cells.append(with_bar(getattr(g, engine), bar, "±"))
     return (*cells, *[number(g.claimed)] * claimed, g.verdict)
 
 
