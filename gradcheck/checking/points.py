@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.arithmetic.floats import FLOATS
-from gradcheck.checking import forward
 from gradcheck.checking.values import Shape, Value, parse_points
 from gradcheck.errors import DomainError, PointError, Source, did_you_mean
 from gradcheck.graph.graph import Graph
@@ -212,6 +210,9 @@ def sample(graph: Graph, count: int, seed: int) -> list[Point]:
         DomainError: if no such point is found.
     """
     from random import Random
+
+    from gradcheck.arithmetic.floats import FLOATS
+    from gradcheck.checking import forward
 
     generator = Random(seed)
     names = list(graph.inputs)

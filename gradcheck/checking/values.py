@@ -15,9 +15,7 @@ import math
 import re
 from typing import Any, NoReturn
 
-from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.errors import LanguageError, PointError, Source
-from gradcheck.graph.evaluation import evaluate
 from gradcheck.language.array_files import MAX_ELEMENTS
 from gradcheck.language.parser import parse
 from gradcheck.language.static import skip_blanks
@@ -150,6 +148,10 @@ def constant(source: Source, start: int, end: int) -> float:
     for node, op in enumerate(graph.ops):
         if node in graph.params:
             raise PointError(f"`{op}` makes no number", source, graph.span(node))
+    # Loaded for values that have to be computed: a mistake in the text must not wait for it.
+    from gradcheck.arithmetic.floats import FLOATS
+    from gradcheck.graph.evaluation import evaluate
+
     values, problems = evaluate(graph, FLOATS, {})
     if problems:
         raise PointError("this has no value", source, graph.span(problems[0][0]))
