@@ -14,6 +14,7 @@ import pytest
 from support import FORBIDDEN, Ran, cases, run
 
 from gradcheck import cli
+from gradcheck.checking import points, problem
 
 ROWS = cases("runs.jsonl")
 POINT = ("expr", "(x+y)*z", "--at", "x=-2,y=5,z=-4")
@@ -275,3 +276,12 @@ def test_without_arguments_the_help_is_shown_and_nothing_was_checked(arguments: 
     done = run(*arguments)
     assert done.err == run(*arguments, "--help").out
     assert (done.status, done.out) == (2, "")
+
+
+def test_a_traced_check_is_read_and_located_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, located = [], []
+    parse, sample = problem.parse, points.sample
+    monkeypatch.setattr(problem, "parse", lambda *a, **k: read.append(a) or parse(*a, **k))
+    monkeypatch.setattr(points, "sample", lambda *a: located.append(a) or sample(*a))
+    assert run("expr", "(x+y)*z", "--trace").status == 0
+    assert (len(read), len(located)) == (1, 1)

@@ -682,3 +682,23 @@ def test_every_file_that_cannot_be_read_is_named(tmp_path: pathlib.Path) -> None
     done = run("verify", str(tmp_path), "-o", "json", "-o", "table")
     assert [os.path.basename(error["file"]) for error in done.report["errors"]] == ["a.yaml", "b.yaml"]
     assert "2 errors in 2 files" in done.err
+
+
+def test_a_line_says_it_all_where_all_is_well() -> None:
+    done = piped("agree")
+    assert [line.split("  ") for line in done.out.splitlines()[:2]] == [
+        ["<stdin>:1", "agree", f"{done.out.split('  ')[2]}", "2 numbers", "agree"], [""]
+    ]  # fmt: skip
+    assert "tensor" not in done.out
+    assert "  x           2  2 of 2" in piped("agree", options=("-v",)).out
+
+
+def test_a_line_says_how_many_numbers_are_wrong() -> None:
+    text = (
+        "gradcheck: 1\ninputs: {x: [1, 2, 3]}\nnodes: {y: {expr: sum(x^2)}}\n"
+        "backward: {x: 'where(x > 1, 2*x, 3*x)'}\n"
+    )  # fmt: skip
+    done = run("verify", "-", stdin=text.encode())
+    assert done.status == 1
+    assert "1 of 3 numbers  disagree" in done.out.splitlines()[0]
+    assert "relative error 0.3" in done.out

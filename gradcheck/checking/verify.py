@@ -10,7 +10,7 @@ from typing import Any
 from gradcheck import progress
 from gradcheck.checking.check import check_problem
 from gradcheck.checking.problem import problem_of_network, selected
-from gradcheck.checking.report import Report
+from gradcheck.checking.report import Check, Report
 from gradcheck.checking.settings import Settings
 from gradcheck.errors import GradcheckError, InternalError, UsageError, did_you_mean
 from gradcheck.networks.files import networks_in
@@ -67,16 +67,19 @@ def check_networks(
     settings.check()
     if not failures:
         _check_names(networks, settings.wrt)
-    report = Report([], settings.columns, None, settings.strict, failures, of_files=True)
+    checks: list[Check] = []
+    failed, stopped = list(failures), False
     # With patterns a spec without such a tensor is passed over; one that has nothing to check is not.
     chosen = [network for network in networks if settings.wrt is None or selected(network, settings)]
     for k, network in enumerate(chosen):
         progress.say(network.name, k, len(chosen))
         one = _checked(network, settings)
-        report = report._replace(checks=[*report.checks, *one.checks], failures=[*report.failures, *one.failures])
-        if fail_fast and not one.ok and k + 1 < len(chosen):
-            return report._replace(stopped=True)
-    return report
+        checks += one.checks
+        failed += one.failures
+        if fail_fast and not one.ok:
+            stopped = k + 1 < len(chosen)
+            break
+    return Report(checks, settings.columns, None, settings.strict, failed, stopped, of_files=True)
 
 
 def _checked(network: Network, settings: Settings) -> Report:
