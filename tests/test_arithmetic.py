@@ -1,26 +1,30 @@
-"""Number systems: one graph, several arithmetics, the same values."""
+"""Number systems: one graph, several arithmetics, the same values; and balls that hold what they say."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 from typing import Any
 
 import mpmath
 import pytest
+from flint import arb, arb_series
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from gradcheck.arithmetic import decimals, multiprecision
+from gradcheck.arithmetic import balls, series
 from gradcheck.arithmetic.floats import FLOATS, IEEE
 from gradcheck.arithmetic.symbols import SYMBOLS
 from gradcheck.arithmetic.system import System
-from gradcheck.checking.exact import number_system
 from gradcheck.errors import Source
-from gradcheck.graph.evaluation import evaluate
+from gradcheck.graph.evaluation import evaluate, same_values
 from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
 
 SKIPPED = {"select", "identity"}
 ELEMENTWISE = [name for name, op in OPS.items() if op.elementwise and name not in SKIPPED]
+PRIMITIVES = [name for name in ELEMENTWISE if name in balls.NATIVES]
 RANGES = {
     "asin": (-0.99, 0.99),
     "acos": (-0.99, 0.99),
@@ -40,6 +44,52 @@ RANGES = {
     "softshrink": (0, 3),
     "hardshrink": (0, 3),
 }
+RUNS = settings(max_examples=60, deadline=None, derandomize=True)
+
+
+def _half_even(x: Any) -> Any:
+    return mpmath.nint(x)
+
+
+MPMATH: dict[str, Any] = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / y,
+    "neg": lambda x: -x,
+    "pow": lambda x, y: x**y,
+    "abs": abs,
+    "sign": mpmath.sign,
+    "step": lambda x: mpmath.mpf(x > 0),
+    "heaviside": lambda x: (mpmath.sign(x) + 1) / 2,
+    "floor": mpmath.floor,
+    "ceil": mpmath.ceil,
+    "round": _half_even,
+    "max": max,
+    "min": min,
+    "where": lambda c, x, y: x if c else y,
+    "lt": lambda x, y: mpmath.mpf(x < y),
+    "le": lambda x, y: mpmath.mpf(x <= y),
+    "gt": lambda x, y: mpmath.mpf(x > y),
+    "ge": lambda x, y: mpmath.mpf(x >= y),
+    "eq": lambda x, y: mpmath.mpf(x == y),
+    "ne": lambda x, y: mpmath.mpf(x != y),
+    "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
+    "log2": lambda x: mpmath.log(x) / mpmath.log(2),
+    "lgamma": lambda x: mpmath.log(abs(mpmath.gamma(x))),
+    "digamma": lambda x: mpmath.psi(0, x),
+    "polygamma": lambda n, x: mpmath.psi(int(n), x),
+    "atan2": mpmath.atan2,
+    "hypot": mpmath.hypot,
+    **{
+        name: getattr(mpmath, name)
+        for name in (
+            "exp", "expm1", "log", "log1p", "log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan",
+            "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "gamma",
+        )
+    },
+}  # fmt: skip
+"""What the primitives are, by another library."""
 
 
 def operands(name: str) -> list[tuple[float, ...]]:
@@ -55,62 +105,315 @@ def apply(system: System, name: str, row: tuple[float, ...]) -> Any:
 
 
 def truth(name: str, row: tuple[float, ...]) -> Any:
-    return apply(multiprecision.system(60), name, row)
+    """The value of an op: by mpmath for a primitive, and of its form by mpmath's primitives."""
+    if name in MPMATH:
+        return MPMATH[name](*map(mpmath.mpf, row))
+    graph = parse(Source(str(OPS[name].form)), OPS[name].args, internal=True)
+    values: list[Any] = [None] * len(graph)
+    for operand, node in graph.inputs.items():
+        values[node] = mpmath.mpf(row[OPS[name].args.index(operand)])
+    for node, text in graph.constants.items():
+        values[node] = {"pi": mpmath.pi, "e": mpmath.e}.get(text) or mpmath.mpf(text)
+    for node in graph.gates:
+        try:
+            values[node] = truth_of(graph.ops[node], [values[k] for k in graph.operands(node)])
+        except (ValueError, ZeroDivisionError):
+            values[node] = mpmath.nan
+    return values[graph.output]
+
+
+def truth_of(op: str, point: list[Any]) -> Any:
+    return MPMATH[op](*point) if op in MPMATH else truth(op, tuple(point))
+
+
+def holds(ball: Any, value: Any) -> bool:
+    """Whether a ball holds a number of mpmath's, which is known to the digits mpmath works with."""
+    given = arb(mpmath.nstr(value, mpmath.mp.dps, strip_zeros=False))
+    with balls.precision(2 * mpmath.mp.dps):
+        return bool(
+            ball.overlaps(arb(mpmath.nstr(value, mpmath.mp.dps)) + given * arb(0, 1) * arb(10) ** (3 - mpmath.mp.dps))
+        )
+
+
+# Balls.
+
+
+def test_every_primitive_has_a_referee() -> None:
+    assert set(PRIMITIVES) == {name for name in ELEMENTWISE if OPS[name].form is None or name in balls.NATIVES}
+    assert set(PRIMITIVES) - {"identity"} <= MPMATH.keys()
+
+
+@pytest.mark.parametrize("digits", [60, 100, 400])
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_balls_hold_what_mpmath_says_and_are_narrow(name: str, digits: int) -> None:
+    for row in operands(name):
+        ball = apply(balls.system(digits), name, row)
+        with mpmath.workdps(digits + 30):
+            value = truth(name, row)
+            assert holds(ball, value), row
+            assert mpmath.mpf(balls.radius(ball) if digits < 300 else 0) <= mpmath.mpf(10) ** (8 - digits) * (
+                1 + abs(value)
+            )
+        assert ball.rel_accuracy_bits() > balls.bits_of(digits) - 60 or abs(ball) < 1e-6
+
+
+EXTREME = [
+    ("sin", 1e300), ("cos", 1e22), ("exp", 700.5), ("exp", -1e5), ("exp", 1e-300), ("expm1", -1e-300), ("expm1", 1e4),
+    ("log", 1e-308), ("log", 1e308), ("log1p", 1e-300), ("log1p", -1 + 2**-53), ("sqrt", 5e-324), ("cbrt", -1e-300),
+    ("cbrt", -8.0), ("tan", 1.5707963267948966), ("atan", 1e300), ("asin", 1.0), ("acos", -1.0), ("atanh", 1 - 2**-53),
+    ("acosh", 1.0), ("acosh", 1e300), ("asinh", -1e300), ("sinh", 1e-300), ("tanh", 400.0), ("tanh", -1e-300),
+    ("erf", 1e-300), ("erf", -30.0), ("erfc", 30.0), ("erfc", -30.0),
+    ("gamma", 1e-300), ("gamma", -20.5), ("gamma", 171.5),
+    ("lgamma", -1e-8), ("lgamma", -20.5), ("lgamma", 1e10), ("lgamma", 1e-300), ("digamma", 1e-8), ("digamma", -3.25),
+    ("digamma", 1e-300), ("sigmoid", -800.0), ("softplus", 800.0), ("tanhshrink", 1e-30), ("logsigmoid", -1e4),
+    ("gelu", -40.0), ("mish", 300.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "x"), EXTREME)
+def test_balls_keep_digits_at_extreme_operands(name: str, x: float) -> None:
+    ball = apply(balls.system(900), name, (x,))
+    with mpmath.workdps(1500):
+        value = truth(name, (x,))
+        assert holds(ball, value)
+    assert ball.rel_accuracy_bits() > 300 or ball == 0
+
+
+@pytest.mark.parametrize(("order", "x"), [(0, 0.3), (1, 1e-10), (3, -2.5), (40, 2.0), (1000, 900.0)])
+def test_balls_of_polygamma(order: int, x: float) -> None:
+    ball = apply(balls.system(60), "polygamma", (float(order), x))
+    with mpmath.workdps(90):
+        assert holds(ball, mpmath.psi(order, x))
+
+
+def wide(middle: float, radius: float) -> Any:
+    return arb(middle, radius)
+
+
+@RUNS
+@given(st.data())
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_wide_balls_hold_every_outcome(name: str, data: st.DataObject) -> None:
+    """Also of comparisons, choices and jumps that the ball does not decide."""
+    system = balls.system(40)
+    halves = st.integers(-9, 9).map(lambda k: k / 2)
+    middles = [data.draw(halves, arg) for arg in OPS[name].args]
+    radii = [data.draw(st.sampled_from([0.0, 0.25, 0.5, 1.0, 3.0]), f"radius of {arg}") for arg in OPS[name].args]
+    if name == "polygamma":
+        middles[0], radii[0] = float(data.draw(st.integers(0, 3))), 0.0
+    shares = [[data.draw(st.integers(-8, 8)) / 8 for _ in middles] for _ in range(4)]
+    with system.active():
+        result = system.function(name)(*map(wide, middles, radii))
+        if not result.is_finite():
+            return
+        for share in shares:
+            inside = [m + r * s for m, r, s in zip(middles, radii, share, strict=True)]
+            outcome = system.function(name)(*map(arb, inside))
+            assert outcome.is_finite() == outcome.overlaps(result), (middles, radii, inside, outcome, result)
+
+
+def test_a_number_is_itself_although_its_ball_has_a_radius() -> None:
+    system = balls.system(50)
+    with system.active():
+        third, other = arb(1) / 3, arb(1) / 3
+        assert system.function("sub")(third, third) == 0
+        assert not system.function("sub")(third, other).is_exact()
+        assert system.function("max")(third, third) is third
+        assert system.function("eq")(third, third) == 1
+        assert system.function("lt")(third, third) == 0
+        assert not system.function("eq")(third, other).is_exact()
+        assert system.function("lt")(third, arb(1)) == 1
+
+
+def test_equal_gates_of_equal_numbers_are_one() -> None:
+    graph = parse(Source("max(tanh(x)*2, tanh(y)*2) + tanh(1)"))
+    same = same_values(graph, {"x": 1.0, "y": 1.0})
+    assert same is not None
+    system = balls.system(60)
+    with system.active():
+        values, _ = evaluate(graph, system, {"x": arb(1), "y": arb(1)}, same=same)
+    tanhs = [values[k] for k in graph.gates if graph.ops[k] == "tanh"]
+    assert all(one is tanhs[0] for one in tanhs)
+    assert same_values(graph, {"x": 1.0, "y": 2.0}) != same
+    assert same_values(parse(Source("tanh(x) - sin(y)")), {"x": 1.0, "y": 1.0}) is None
+
+
+@pytest.mark.parametrize("text", ["pi", "e"])
+def test_constants_to_a_thousand_digits(text: str) -> None:
+    system = balls.system(1000)
+    with system.active(), mpmath.workdps(1010):
+        assert holds(system.constant(text), mpmath.pi if text == "pi" else mpmath.e)
+
+
+def test_numbers_of_the_user_are_float64() -> None:
+    """0.1 is the float64 that the computation under test uses, not the decimal; a literal is the decimal."""
+    system = balls.system(60)
+    with system.active():
+        user, literal = system.constant("0.1"), system.literal("0.1")
+        assert user.is_exact()
+        assert float(user) == 0.1
+        assert not user.overlaps(literal)
+        assert literal.contains(arb("0.1"))
+
+
+def test_the_precision_is_given_back() -> None:
+    from flint import ctx
+
+    before = ctx.prec, ctx.cap
+    inside = []
+    with contextlib.suppress(ZeroDivisionError), balls.system(77).active():
+        inside.append(ctx.prec)
+        raise ZeroDivisionError
+    assert inside == [balls.bits_of(77)]
+    assert (ctx.prec, ctx.cap) == before
+
+
+# Series.
+
+
+def moved(name: str, row: tuple[float, ...], k: int, start: Any, digits: int = 60) -> Any:
+    """The series of an op when operand `k` moves."""
+    system = series.system(digits)
+    with balls.precision(digits, 5):
+        point = [system.constant(repr(x)) for x in row]
+        point[k] = arb_series([start, 1])
+        return system.function(name)(*point)
+
+
+def coefficients(found: Any) -> list[Any]:
+    return [found[n] for n in range(4)] if isinstance(found, arb_series) else [found, *[arb(0)] * 3]
+
+
+def taylor(name: str, row: tuple[float, ...], k: int) -> list[Any]:
+    """The first Taylor coefficients of an op in operand `k`, from mpmath's values alone."""
+    with mpmath.workdps(120):
+        h = mpmath.mpf(10) ** -20
+        at = [truth(name, (*row[:k], mpmath.mpf(row[k]) + j * h, *row[k + 1 :])) for j in range(-3, 4)]
+        m3, m2, m1, f, p1, p2, p3 = at
+        first = (45 * (p1 - m1) - 9 * (p2 - m2) + (p3 - m3)) / (60 * h)
+        second = (270 * (p1 + m1) - 27 * (p2 + m2) + 2 * (p3 + m3) - 490 * f) / (180 * h * h) / 2
+        third = (p2 - 2 * p1 + 2 * m1 - m2) / (2 * h**3) / 6
+        return [f, first, second, third]
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_series_are_mpmaths_taylor_series(name: str) -> None:
+    for row in operands(name)[:5]:
+        for k in range(len(row)):
+            if (name, k) == ("polygamma", 0):
+                continue
+            found = coefficients(moved(name, row, k, arb(row[k])))
+            for mine, right in zip(found, taylor(name, row, k), strict=True):
+                assert abs(float(mine) - float(right)) <= 1e-12 * (1 + abs(float(right))), (row, k)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_series_over_a_box_hold_those_of_every_point_in_it(name: str) -> None:
+    generator = random.Random(name)
+    for row in operands(name)[:6]:
+        for k in range(len(row)):
+            if (name, k) == ("polygamma", 0):
+                continue
+            radius = generator.choice([0.01, 0.1, 0.5])
+            try:
+                box = coefficients(moved(name, row, k, arb(row[k], radius)))
+            except series.UndecidedError:
+                continue
+            if not all(c.is_finite() for c in box):
+                continue
+            for share in (-1.0, -0.5, 0.25, 1.0):
+                inside = coefficients(moved(name, row, k, arb(row[k]) + arb(radius) * share))
+                assert all(a.overlaps(b) for a, b in zip(box, inside, strict=True)), (row, k, share)
+
+
+def one_sided(text: str, x: float, sign: int) -> list[float]:
+    """The first coefficients of an expression for a small step to one side."""
+    graph = parse(Source(text))
+    system = series.system(60)
+    with balls.precision(60, 12):
+        values, failures = evaluate(graph, system, {"x": arb_series([arb(x), sign])})
+    if failures:
+        raise failures[0][1]
+    return [float(c) for c in coefficients(values[graph.output])[:2]]
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "left", "right"),
+    [
+        ("abs(x)", 0.0, [0, 1], [0, 1]),
+        ("max(x, 2*x)", 0.0, [0, -1], [0, 2]),
+        ("min(x, 2*x)", 0.0, [0, -2], [0, 1]),
+        ("where(x > 1, x^2, 5*x)", 1.0, [5, -5], [1, 2]),
+        ("where(x >= 1, x, 0)", 1.0, [0, 0], [1, 1]),
+        ("floor(x) + x", 2.0, [3, -1], [4, 1]),
+        ("ceil(x) + x", 2.0, [4, -1], [5, 1]),
+        ("round(x) + x", 2.5, [4.5, -1], [5.5, 1]),
+        ("sign(x)", 0.0, [-1, 0], [1, 0]),
+        ("step(x)*x", 0.0, [0, 0], [0, 1]),
+        ("heaviside(x)", 0.0, [0, 0], [1, 0]),
+        ("sqrt(x^2)", 0.0, [0, 1], [0, 1]),
+        ("cbrt(x^3)", 0.0, [0, -1], [0, 1]),
+        ("sin(x)/x", 0.0, [1, 0], [1, 0]),
+        ("(x^2)^1.5 + x", 0.0, [0, -1], [0, 1]),
+        ("abs(x)^1.5", 0.0, [0, 0], [0, 0]),
+        ("hypot(x, 3*x)", 0.0, [0, 10**0.5], [0, 10**0.5]),
+        ("(x == 0) + x", 0.0, [0, -1], [0, 1]),
+        ("(-x)^3", 0.0, [0, 0], [0, 0]),
+    ],
+)
+def test_a_piece_is_chosen_by_the_first_coefficient_that_is_not_zero(
+    text: str, x: float, left: list[float], right: list[float]
+) -> None:
+    assert one_sided(text, x, -1) == pytest.approx(left)
+    assert one_sided(text, x, 1) == pytest.approx(right)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("sqrt(x)", series.UndecidedError), ("1/x", series.UndecidedError), ("x/x^2", series.UndecidedError),
+        ("cbrt(x)", series.UndecidedError), ("sqrt(-x)", series.OutsideError), ("(-x)^1.5", series.OutsideError),
+        ("abs(sin(x)^2 + cos(x)^2 - 1 + 0*x)", series.UndecidedError),
+    ],
+)  # fmt: skip
+def test_what_has_no_series(text: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        one_sided(text, 0.0 if "cos" not in text else 0.3, 1)
+
+
+def test_a_box_on_a_kink_has_no_series() -> None:
+    for name in ("abs", "relu", "sign", "floor", "round"):
+        at = 0.5 if name == "round" else 0.0
+        try:
+            found = moved(name, (at,), 0, arb(at, 0.1))
+        except series.UndecidedError:
+            continue
+        assert not all(c.is_finite() for c in coefficients(found))
+
+
+# What holds in every system.
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @pytest.mark.parametrize("system", [FLOATS, IEEE], ids=lambda s: s.name)
 def test_floats_are_within_rounding_of_mpmath(system: System, name: str) -> None:
-    for row in operands(name):
-        assert math.isclose(apply(system, name, row), float(truth(name, row)), rel_tol=4e-14, abs_tol=4e-15), row
-
-
-@pytest.mark.parametrize("name", [name for name in ELEMENTWISE if decimals.supports({name})])
-def test_decimals_agree_with_mpmath_to_fifty_digits(name: str) -> None:
-    system = decimals.system(60)
-    for row in operands(name):
-        exact = truth(name, row)
-        with mpmath.workdps(70):
-            gap = abs(mpmath.mpf(str(apply(system, name, row))) - mpmath.mpf(mpmath.nstr(exact, 60)))
-            assert gap <= mpmath.mpf("1e-50") * (1 + abs(exact)), row
-
-
-@pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.elementwise])
-def test_decimals_support_what_they_can_compute(name: str) -> None:
-    try:
-        decimals.system(30).function(name)
-    except NotImplementedError:
-        assert not decimals.supports({name})
-    else:
-        assert decimals.supports({name, "add"})
-
-
-@pytest.mark.parametrize("tiny", ["1e-30", "-1e-30", "3e-200", "1e-7", "-0.00001", "0", "10", "-10"])
-@pytest.mark.parametrize("name", ["expm1", "log1p", "tanh", "sinh", "cosh", "tanhshrink", "sigmoid", "softplus"])
-def test_decimals_keep_digits_at_extreme_operands(name: str, tiny: str) -> None:
-    if name == "log1p":
-        tiny = tiny.replace("-10", "-0.9")
-    ours, theirs = decimals.system(80), multiprecision.system(1500)
-    a, b = apply(ours, name, (float(tiny),)), apply(theirs, name, (float(tiny),))
-    with mpmath.workdps(1500):
-        a, b = mpmath.mpf(str(a)), mpmath.mpf(mpmath.nstr(b, 1400))
-        assert abs(a - b) <= mpmath.mpf("1e-70") * max(abs(b), mpmath.mpf(0 if name != "tanhshrink" else "1"))
+    with mpmath.workdps(60):
+        for row in operands(name):
+            assert math.isclose(apply(system, name, row), float(truth(name, row)), rel_tol=4e-14, abs_tol=4e-15), row
 
 
 @pytest.mark.parametrize("name", [n for n in ELEMENTWISE if OPS[n].forward or (OPS[n].form and n in FLOATS.natives)])
 def test_forward_equals_form(name: str) -> None:
     """What float64 computes is the function that the form defines."""
     row = OPS[name]
-    system = multiprecision.system(60)
+    system = balls.system(60)
     form = system.compile([str(row.form)], row.args, single=True)
     for values in operands(name):
         with system.active():
-            defined = form(*map(system.constant, map(repr, values)))
+            point = [system.constant(repr(x)) for x in values]
+            defined = form(*point)
             if row.forward:
-                arranged = system.compile([row.forward], row.args, single=True)(
-                    *map(system.constant, map(repr, values))
-                )
-                assert abs(arranged - defined) <= 1e-50 * (1 + abs(defined))
+                assert system.compile([row.forward], row.args, single=True)(*point).overlaps(defined)
         assert math.isclose(FLOATS.function(name)(*values), float(defined), rel_tol=1e-13, abs_tol=1e-14)
 
 
@@ -118,43 +421,32 @@ def test_forward_equals_form(name: str) -> None:
 def test_sympy_means_the_same_function(name: str) -> None:
     import sympy
 
-    for row in operands(name)[:4]:
-        value = SYMBOLS.function(name)(*[sympy.Rational(x) for x in row])
-        assert math.isclose(float(sympy.N(value, 30)), float(truth(name, row)), rel_tol=1e-14, abs_tol=1e-15), row
+    with mpmath.workdps(60):
+        for row in operands(name)[:4]:
+            value = SYMBOLS.function(name)(*[sympy.Rational(x) for x in row])
+            assert math.isclose(float(sympy.N(value, 30)), float(truth(name, row)), rel_tol=1e-14, abs_tol=1e-15), row
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_arrays_are_their_elements(name: str) -> None:
     import numpy as np
 
-    from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
+    from gradcheck.arithmetic import arrays
 
     rows = operands(name)
-    with FLOAT_ARRAYS.active():
-        found = FLOAT_ARRAYS.function(name)(*map(np.array, zip(*rows, strict=True)))
-    expected = [FLOATS.function(name)(*row) for row in rows]
-    assert np.allclose(found, expected, rtol=1e-13, atol=1e-14)
-
-
-@pytest.mark.parametrize("text", ["pi", "e"])
-def test_constants_to_a_thousand_digits(text: str) -> None:
-    system = number_system(True, 1000)
-    with system.active(), mpmath.workdps(1010):
-        assert abs(mpmath.mpf(str(system.constant(text))) - (mpmath.pi if text == "pi" else mpmath.e)) < mpmath.mpf(
-            "1e-997"
-        )
-
-
-@pytest.mark.parametrize("simple", [True, False])
-def test_numbers_of_the_user_are_float64(simple: bool) -> None:
-    """0.1 is the float64 that the computation under test uses, not the decimal."""
-    system = number_system(simple, 60)
+    with arrays.FLOAT_ARRAYS.active():
+        found = arrays.FLOAT_ARRAYS.function(name)(*map(np.array, zip(*rows, strict=True)))
+    assert np.allclose(found, [FLOATS.function(name)(*row) for row in rows], rtol=1e-13, atol=1e-14)
+    system = balls.system(50)
     with system.active():
-        assert float(system.constant("0.1")) == 0.1
-        assert system.constant("0.1") != system.literal("0.1")
+        columns = [
+            np.array([system.constant(repr(x)) for x in column], dtype=object) for column in zip(*rows, strict=True)
+        ]
+        lifted = arrays.of(system).function(name)(*columns)
+    assert all(a.overlaps(apply(system, name, row)) for a, row in zip(lifted, rows, strict=True))
 
 
-@pytest.mark.parametrize("system", [FLOATS, number_system(True, 50), number_system(False, 50)], ids=lambda s: s.name)
+@pytest.mark.parametrize("system", [FLOATS, balls.system(50)], ids=lambda s: s.name)
 def test_a_gate_without_a_value_does_not_stop_the_rest(system: System) -> None:
     graph = parse(Source("where(x > 0, log(x), x*2)"))
     with system.active():
@@ -165,9 +457,6 @@ def test_a_gate_without_a_value_does_not_stop_the_rest(system: System) -> None:
 def test_rounding_to_whole_numbers_is_the_same_everywhere() -> None:
     halves = [(k / 2,) for k in range(-7, 8)]
     for name in ("floor", "ceil", "round"):
-        results = [
-            [float(apply(s, name, row)) for row in halves]
-            for s in (FLOATS, decimals.system(40), multiprecision.system(40))
-        ]
-        assert results[0] == results[1] == results[2]
+        results = [[float(apply(s, name, row)) for row in halves] for s in (FLOATS, balls.system(40))]
+        assert results[0] == results[1]
     assert apply(FLOATS, "round", (2.5,)) == 2.0

@@ -90,7 +90,7 @@ def test_what_steps_cannot_see_is_looked_at_closely() -> None:
     closely = Closely()
 
     def close(row: tuple[float, ...], k: int) -> Close | None:
-        return closely("relu", (), row, k)
+        return closely("relu", row, k)
 
     found = slopes_of("relu", [0.0, 0.0, 1.0, -1.0, 1e-3], close=close)
     assert found.value.tolist() == pytest.approx([0.5, 0.5, 1, 0, 1], rel=1e-12)

@@ -25,6 +25,7 @@ GRADIENT_KEYS = [
     "symbolic",
     "finite_difference",
     "error_bound",
+    "proved",
     "claimed",
     "formula",
     "verdict",
@@ -221,7 +222,7 @@ try:
 except SystemExit:
     pass
 loaded = {name.partition(".")[0] for name in sys.modules}
-print("LOADED", *sorted(loaded & {"numpy", "sympy", "mpmath", "rich", "yaml"}), file=sys.stderr)
+print("LOADED", *sorted(loaded & {"flint", "numpy", "sympy", "mpmath", "rich", "yaml"}), file=sys.stderr)
 """
 
 
@@ -236,8 +237,9 @@ print("LOADED", *sorted(loaded & {"numpy", "sympy", "mpmath", "rich", "yaml"}), 
         (["expr", "x", "--at", "y=1"], ""),
         (["expr", "x @ y", "--at", "x=[1,2],y=[1]"], ""),
         (["expr", "x", "-o", "xml"], ""),
-        (["expr", "(x+y)*z", "--engine", "backprop,finite_difference"], ""),
-        (["expr", "(x+y)*z"], "mpmath sympy"),
+        (["expr", "(x+y)*z", "--engine", "backprop,finite_difference"], "flint"),
+        (["expr", "(x+y)*z"], "flint mpmath sympy"),
+        (["trace", "log(x)", "--at", "x=-1"], ""),
     ],
 )
 def test_only_what_is_needed_is_imported(arguments: list[str], loaded: str) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from typing import Any
 
 import mpmath
 import pytest
+from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import run
 
 import gradcheck
+from gradcheck.arithmetic import balls
 from gradcheck.checking import exact
-from gradcheck.errors import DomainError
+from gradcheck.engines import chain, finite_difference
+from gradcheck.errors import DomainError, Source
+from gradcheck.language.parser import parse
 
 RUNS = settings(max_examples=120, deadline=None, derandomize=True)
 NAMES = {
@@ -46,12 +53,12 @@ numbers = st.integers(-300, 300).map(lambda k: k / 100)
 
 
 def true_slope(text: str, name: str, point: dict[str, float]) -> Any:
-    """mpmath's derivative of the text as Python reads it."""
-    code = compile(text, "<generated>", "eval")
+    """mpmath's derivative of the text as Python reads it; whole numbers are divided exactly."""
+    code = compile(re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)", r"mpf('\1')", text), "<generated>", "eval")
 
     def function(t: Any) -> Any:
         values = {n: mpmath.mpf(v) for n, v in point.items()}
-        return eval(code, {"__builtins__": {}, **NAMES}, {**values, name: t})
+        return eval(code, {"__builtins__": {}, "mpf": mpmath.mpf, **NAMES}, {**values, name: t})
 
     with mpmath.workdps(60):
         h = mpmath.mpf("1e-18") * (abs(mpmath.mpf(point[name])) or 1)
@@ -148,13 +155,170 @@ def test_a_long_chain() -> None:
     assert [g.backprop for g in report.checks[0].gradients] == [9000.0, 6000.0]
 
 
-def test_a_smooth_place_needs_no_fine_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pass in 420 digits costs more than all else together."""
-    asked: list[int] = []
-    known = exact.number_system
-    monkeypatch.setattr(exact, "number_system", lambda simple, digits: asked.append(digits) or known(simple, digits))
-    gradcheck.check("sin(x*y) + y^2", at={"x": 0.5, "y": 1.5})
-    assert asked
-    assert max(asked) < 420
-    gradcheck.check("abs(x)", at={"x": 0})
-    assert max(asked) >= 420
+# Proofs.
+
+STEEP = ["exp(3*x)", "sin(5*x)", "x^7", "1/(x + 0.1)", "tanh(4*x)*x", "lgamma(x)", "erf(2*x)", "sqrt(x)*log(x)"]
+TRUTHS: dict[str, Any] = {
+    "exp(3*x)": lambda x: 3 * mpmath.exp(3 * x),
+    "sin(5*x)": lambda x: 5 * mpmath.cos(5 * x),
+    "x^7": lambda x: 7 * x**6,
+    "1/(x + 0.1)": lambda x: -1 / (x + mpmath.mpf(0.1)) ** 2,
+    "tanh(4*x)*x": lambda x: mpmath.tanh(4 * x) + 4 * x * mpmath.sech(4 * x) ** 2,
+    "lgamma(x)": lambda x: mpmath.psi(0, x),
+    "erf(2*x)": lambda x: 4 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-4 * x * x),
+    "sqrt(x)*log(x)": lambda x: mpmath.log(x) / (2 * mpmath.sqrt(x)) + 1 / mpmath.sqrt(x),
+}
+
+
+def ball_of(text: str, x: float, digits: int) -> Any:
+    """The finite difference in balls of so many digits."""
+    graph = parse(Source(text))
+    level = exact.Level(graph, {"x": x}, digits, None)
+    node = graph.inputs["x"]
+    cone = level.differences.cone(node, 1000)
+    assert cone is not None
+    with level.active():
+        return level.differences.slope(node, cone).value
+
+
+def excess(text: str, x: float, digits: int) -> float:
+    """The true error of a finite difference, as a part of its ball's radius."""
+    ball = ball_of(text, x, digits)
+    with mpmath.workdps(digits + 60), balls.precision(digits + 60):
+        right = arb(mpmath.nstr(TRUTHS[text](mpmath.mpf(x)), digits + 50))
+        return float(abs(ball.mid() - right) / ball.rad())
+
+
+@pytest.mark.parametrize("text", STEEP)
+@pytest.mark.parametrize("digits", [30, 100])
+def test_the_ball_holds_the_slope_and_a_tenth_of_it_would_not(text: str, digits: int) -> None:
+    found = [excess(text, x / 16, digits) for x in range(3, 51, 4)]
+    assert max(found) <= 1
+    assert max(found) > 0.1
+
+
+def test_what_the_quotient_leaves_out_is_in_the_ball(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = finite_difference.quotient
+
+    def without(ahead: Any, back: Any, rest: Any, h: Any) -> Any:
+        return (ahead - back) / (2 * h) if plain(ahead, back, rest, h).is_finite() else balls.NAN
+
+    monkeypatch.setattr(finite_difference, "quotient", without)
+    assert max(excess("exp(3*x)", x, 30) for x in (0.3, 0.7, 1.3, 2.9)) > 1
+
+
+def row_of(text: str, at: dict[str, Any], name: str = "x", **options: Any) -> Any:
+    found = gradcheck.check(text, at=at, **options).checks[0].gradients
+    return next(g for g in found if g.input == name)
+
+
+MORE_DIGITS = [
+    ("cos(x) + y", {"x": 1e-200, "y": 2.0}, -1e-200),
+    ("exp(-x) + 1", {"x": 600.0}, -math.exp(-600)),
+    ("(x + 1e120) - 1e120 + 0*x^2", {"x": 3.0}, 1.0),
+    ("erf(x)", {"x": 25.0}, 2 / math.sqrt(math.pi) * math.exp(-625)),
+]
+
+
+@pytest.mark.parametrize(("text", "at", "slope"), MORE_DIGITS)
+def test_more_digits_are_taken_until_it_is_decided(
+    text: str, at: dict[str, Any], slope: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    g = row_of(text, at)
+    assert math.isclose(g.finite_difference, slope, rel_tol=1e-14)
+    assert g.error_bound <= 1e-13 * abs(slope) + 1e-323
+    assert g.proved
+    monkeypatch.setattr(exact, "DIGITS", (100,))
+    monkeypatch.setattr(exact, "COSTS", (1,))
+    monkeypatch.setattr(finite_difference, "ESTIMATED_FROM", 10**6)
+    monkeypatch.setattr(exact.Exact, "_ahead", property(lambda self: next(self.levels())), raising=True)
+    monkeypatch.setattr(exact, "ESTIMATED_FROM", 0)
+    g = row_of(text, at)
+    assert g.finite_difference is None or g.error_bound > 1e-13 * abs(slope)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "name"),
+    [
+        ("sum(softmax(x))", {"x": [0.1, 0.7, -0.4]}, "x"),
+        ("softmax(q*(k + b))@v", {"q": 0.7, "k": [0.1, 0.9, -0.3], "b": 0.3, "v": [1.0, 2.0, 4.0]}, "b"),
+        ("sum(w*(h + b - mean(h + b))/sqrt(var(h + b)))", {"w": [0.3, 1.1, 2.0], "h": [0.1, 0.4, 0.9], "b": 0.7}, "b"),
+        ("sigmoid(x) + sigmoid(-x)", {"x": 0.3}, "x"),
+        ("sin(x)^2 + cos(x)^2", {"x": 0.7}, "x"),
+    ],
+)
+def test_a_gradient_that_is_zero_is_zero(text: str, at: dict[str, Any], name: str) -> None:
+    """It is known as a ball that shrinks around zero with every digit, and never as a number like -2e-122."""
+    found = [g for g in gradcheck.check(text, at=at).checks[0].gradients if g.input == name]
+    assert found
+    for g in found:
+        assert (g.symbolic, g.finite_difference) == (0.0, 0.0)
+        assert g.verdict in ("agree", "not_exercised")
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "proved"),
+    [
+        ("sin(x)*x", {"x": 0.4}, True),
+        ("abs(x)", {"x": 0.0}, True),
+        ("floor(x) + x", {"x": 2.0}, True),
+        ("x^1.5", {"x": 0.0}, True),
+        ("max(tanh(x), tanh(y))", {"x": 1.0, "y": 1.0}, True),
+        ("where(x > 0, x*sqrt(x), 0)*x", {"x": 0.0}, False),
+        ("where(x > 0, x^2*log(x), 0)", {"x": 0.0}, False),
+    ],
+)
+def test_it_is_said_whether_the_bar_is_proved(text: str, at: dict[str, Any], proved: bool) -> None:
+    g = row_of(text, at)
+    assert g.finite_difference is not None
+    assert (g.proved, g.to_dict()["proved"]) == (proved, proved)
+
+
+def test_what_no_digits_decide_is_said() -> None:
+    text = "where(sin(x)^2 + cos(x)^2 >= 1, x, 2*x)"
+    report = gradcheck.check(text, at={"x": 0.3})
+    (g,) = report.checks[0].gradients
+    assert (report.exit_code, g.verdict) == (4, "inconclusive")
+    assert g.reason == "which side ge in `sin(x)^2 + cos(x)^2 >= 1` is on cannot be told in 4000 digits"
+    assert (g.symbolic, g.finite_difference) == (None, None)
+
+
+def test_ties_of_numbers_that_are_computed_alike_are_ties() -> None:
+    found = gradcheck.check("max(tanh(x)*3, tanh(y)*3) + z", at={"x": 0.7, "y": 0.7, "z": 1.0}).checks[0].gradients
+    assert [g.verdict for g in found] == ["kink", "kink", "agree"]
+
+
+def test_many_numbers_are_checked_gate_by_gate_and_all_of_them() -> None:
+    text = "+".join(f"{'tanh' if k % 2 else 'sin'}(x{k}*y)" for k in range(300))
+    at = {"y": 0.7, **{f"x{k}": 0.01 * k - 1.2 for k in range(300)}}
+    report = gradcheck.check(text, at=at)
+    assert "along a random direction end to end" in report.checks[0].method
+    found = report.checks[0].gradients
+    assert {g.verdict for g in found} == {"agree"}
+    assert all(g.finite_difference is not None and g.proved for g in found)
+    for g in [g for g in found if g.input != "y"][1:4]:
+        k = int(g.input[1:])
+        slope = (1 / math.cosh(g.at * 0.7) ** 2 if k % 2 else math.cos(g.at * 0.7)) * 0.7
+        assert math.isclose(g.finite_difference, slope, rel_tol=1e-12)
+
+
+def test_gates_that_do_not_add_up_are_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The direction goes end to end: it notices a chain rule that is wrong, and numbers are moved one by one."""
+    text = "+".join(f"sin(x{k}*y)" for k in range(120))
+    at = {"y": 0.7, **{f"x{k}": 0.01 * k - 0.3 for k in range(120)}}
+    plain = chain.adjoints
+
+    def loses(graph: Any, values: Any, one: Any, local: Any, nan: Any) -> Any:
+        found = plain(graph, values, one, local, nan)
+        node = graph.inputs["y"]
+        return [x * 2 if k == node else x for k, x in enumerate(found)]
+
+    monkeypatch.setattr(finite_difference.chain, "adjoints", loses)
+    report = gradcheck.check(text, at=at, engines=("backprop", "finite_difference"))
+    assert "direction" not in report.checks[0].method
+    assert report.verdict == "agree"
+
+
+def test_json_says_it_too() -> None:
+    done = run("expr", "sin(x)*x", "--at", "x=1", "-o", "json")
+    assert json.loads(done.out)["checks"][0]["gradients"][0]["proved"] is True

@@ -20,12 +20,9 @@ from test_compounds import TRIALS, laid_out
 from test_trace_program import check, network_derivation, written
 
 from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
-from gradcheck.arithmetic.compiling import OPERATORS
-from gradcheck.arithmetic.floats import COMPARE, FLOATS, choices, comparisons
-from gradcheck.arithmetic.numbers import ARITHMETIC
+from gradcheck.arithmetic.floats import COMPARE, FLOATS
 from gradcheck.arithmetic.structural import NATIVES as STRUCTURAL
 from gradcheck.arithmetic.structural import accumulate
-from gradcheck.arithmetic.system import System
 from gradcheck.deriving.chart import REDUCTIONS
 from gradcheck.deriving.folding import _DECIDED
 from gradcheck.deriving.quiz_answers import TYPED
@@ -391,39 +388,6 @@ def test_who_names_ops_by_hand_names_all() -> None:
     assert alone - {"logsumexp"} == REDUCTIONS
 
 
-def rational() -> System:
-    """Return the system of fractions, which has no more than sums, products, quotients and comparisons."""
-    one, zero = Fraction(1), Fraction(0)
-    natives = {
-        **ARITHMETIC, **choices(), **comparisons(one, zero), "floor": math.floor, "ceil": math.ceil, "round": round,
-        "sign": lambda x: Fraction((x > 0) - (x < 0)), "step": lambda x: Fraction(x > 0),
-        "heaviside": lambda x: Fraction((x > 0) - (x < 0) + 1, 2),
-    }  # fmt: skip
-    return System("fractions", natives, Fraction, inline=OPERATORS)
-
-
-def single_operation(name: str) -> bool:
-    """Whether an op is one operation of a field with an order."""
-    row, system = EVERY[name], rational()
-    if row.form is None:
-        return name in system.natives
-    try:
-        system.function(name)
-    except (NotImplementedError, ValueError):
-        return False
-    return len(parser.parse(Source(row.form), row.args, internal=True).gates) == 1
-
-
-DEARER = {"inv", "select", "sign", "heaviside", "floor", "ceil", "round", *COMPARE}
-"""One operation too, but counted as dear: a network is checked number by number only if its estimate allows."""
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_cheap_is_whether_it_is_one_operation(name: str) -> None:
-    expected = EVERY[name].elementwise and single_operation(name) and name not in DEARER
-    assert EVERY[name].cheap == expected
-
-
 def combines(name: str, group: tuple[int, ...]) -> bool:
     """Whether an op is linear in a group of operands, the others standing still."""
     rng = np.random.default_rng(3)
@@ -489,7 +453,7 @@ GUARDS: dict[str, Callable[[str], None]] = {
     "measures": test_measures_is_whether_only_shapes_count,
     "choice": test_choice_is_whether_one_operand_chooses_another,
     "locally_constant": test_locally_constant_is_whether_nothing_moves,
-    "staircase": test_staircase_is_whether_every_unit_has_a_jump, "cheap": test_cheap_is_whether_it_is_one_operation,
+    "staircase": test_staircase_is_whether_every_unit_has_a_jump,
 }  # fmt: skip
 
 

@@ -142,7 +142,7 @@ def test_the_only_tolerances_are_in_one_place() -> None:
 
 
 def test_numpy_and_sympy_stay_out_of_the_small_modules() -> None:
-    heavy = {"numpy", "sympy", "mpmath", "rich"}
+    heavy = {"flint", "numpy", "sympy", "mpmath", "rich"}
     for module in (
         "errors",
         "graph.graph",

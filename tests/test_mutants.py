@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import gradcheck
-from gradcheck.arithmetic import arrays, loops, structural
+from gradcheck.arithmetic import arrays, balls, loops, series, structural, system
 from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.arithmetic.symbols import SYMBOLS
 from gradcheck.checking import exact, judge
 from gradcheck.checking import number_by_number as grading
 from gradcheck.checking.judge import Answer
-from gradcheck.engines import finite_difference, symbolic
+from gradcheck.engines import backprop, finite_difference, symbolic
 from gradcheck.ops import OPS
 
 FORKED = ("x*y + x*z", {"x": 2.0, "y": 3.0, "z": 5.0})
@@ -31,7 +32,7 @@ def nothing_remembered() -> Iterator[None]:
 
 
 def forget() -> None:
-    for module in (exact, symbolic):
+    for module in (arrays, balls, series, symbolic):
         for value in list(vars(module).values()):
             if hasattr(value, "cache_clear"):
                 value.cache_clear()
@@ -61,6 +62,18 @@ def rewriting(monkeypatch: pytest.MonkeyPatch, before: str, after: str) -> None:
 
 def test_accumulate_overwrites(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last contribution wins, as with = where += is right."""
+    source = inspect.getsource(backprop._over_gate)
+    wrong = source.replace("flow if so_far is None else so_far + flow", "flow")
+    assert wrong != source
+    names = dict(vars(backprop))
+    exec("from __future__ import annotations\n" + wrong, names)
+    monkeypatch.setattr(backprop, "_over_gate", names["_over_gate"])
+    report = gradcheck.check(FORKED[0], at=FORKED[1])
+    assert [g.verdict for g in report.checks[0].gradients] == ["disagree", "agree", "agree"]
+
+
+def test_accumulate_overwrites_in_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "WORTH_A_LOOP", 0)
     rewriting(monkeypatch, "u if so_far is None else so_far + u", "u")
     rewriting(monkeypatch, "w if so_far is None else so_far + w", "w")
     report = gradcheck.check(FORKED[0], at=FORKED[1])
@@ -99,7 +112,21 @@ def test_array_contributions_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verdict("sum(x*x)", {"x": [1.0, 2.0]}) == "disagree"
 
 
+@pytest.mark.parametrize("text", ["sin(x*y)/(y + 2)^x", "where(x > y, log(y), sqrt(x))*max(x, y)", "1/(x - x*y) + y"])
+def test_a_loop_and_single_gates_compute_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = {"x": 0.75, "y": 1.0} if "1/" in text else {"x": 0.75, "y": 1.25}
+    found = []
+    for least in (0, 10**9):
+        monkeypatch.setattr(system, "WORTH_A_LOOP", least)
+        try:
+            found.append(gradcheck.check(text, at=at).to_dict())
+        except gradcheck.GradcheckError as error:
+            found.append(str(error))
+    assert found[0] == found[1]
+
+
 def test_backprop_skips_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "WORTH_A_LOOP", 0)
     plain = loops._rules
     monkeypatch.setattr(loops, "_rules", lambda writer, op: ["pass"] if op == "tanh" else plain(writer, op))
     assert verdict("tanh(x) + x", {"x": 0.5}) == "disagree"
@@ -129,11 +156,9 @@ def test_sympy_is_wrong(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_differences_are_wrong(factor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = finite_difference.Differences.slope
 
-    def wrong(self: Any, node: int, stencil: Any, flat: bool = False) -> Any:
-        found, times = plain(self, node, stencil, flat), self.system.literal(factor)
-        return finite_difference.Slope(
-            found.kind, found.value * times, found.bar, found.left, found.right, found.exercised
-        )
+    def wrong(self: Any, node: int, cone: list[int]) -> Any:
+        found = plain(self, node, cone)
+        return found._replace(value=found.value * self.numbers.literal(factor))
 
     monkeypatch.setattr(finite_difference.Differences, "slope", wrong)
     assert verdict("sin(x)*x", {"x": 0.6}) == "inconclusive"
@@ -143,7 +168,11 @@ def test_differences_are_wrong(factor: str, monkeypatch: pytest.MonkeyPatch) -> 
 def test_differences_lose_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cone that misses gates leaves stale values: the slope is that of another function."""
     plain = finite_difference.Differences.cone
-    monkeypatch.setattr(finite_difference.Differences, "cone", lambda self, node, *rest: plain(self, node, *rest)[1:])
+
+    def short(self: Any, node: int, limit: int) -> Any:
+        return finite_difference.Cone(*(column[1:] for column in plain(self, node, limit)))
+
+    monkeypatch.setattr(finite_difference.Differences, "cone", short)
     assert verdict("sin(x)*x", {"x": 0.6}) != "agree"
 
 
@@ -151,10 +180,9 @@ def test_differences_with_wide_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bars that could hide a bug must not be called agreement."""
     plain = finite_difference.Differences.slope
 
-    def wide(self: Any, node: int, stencil: Any, flat: bool = False) -> Any:
-        found = plain(self, node, stencil, flat)
-        bar = abs(found.value) / 50
-        return finite_difference.Slope(found.kind, found.value, bar, found.left, found.right, found.exercised)
+    def wide(self: Any, node: int, cone: list[int]) -> Any:
+        found = plain(self, node, cone)
+        return found._replace(value=found.value + found.value * balls.ANY_SIGN / 50)
 
     monkeypatch.setattr(finite_difference.Differences, "slope", wide)
     report = gradcheck.check("sin(x)*exp(x)", at={"x": 0.6}, engines=("backprop", "finite_difference"))
@@ -162,9 +190,9 @@ def test_differences_with_wide_bars(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_differences_with_too_few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step below the rounding of the numbers sees noise, and must not agree with anything."""
-    monkeypatch.setattr(exact, "COARSE", (60, 40))
-    monkeypatch.setattr(exact, "FINE", (60, 40))
+    """What rounding leaves of a quotient is in its ball, and must not agree with anything."""
+    monkeypatch.setattr(exact, "DIGITS", (4,))
+    monkeypatch.setattr(exact, "COSTS", (1,))
     assert verdict("sin(x)*exp(x)", {"x": 0.6}, engines=("backprop", "finite_difference")) != "agree"
 
 

@@ -1,1 +1,1 @@
-"""Number systems: float64, decimals, multiple precision, arrays of each, and graph building."""
+"""Number systems: float64, balls, series of balls, SymPy symbols, arrays of each, and graph building."""

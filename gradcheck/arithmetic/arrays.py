@@ -16,6 +16,7 @@ from gradcheck.arithmetic.structural import NATIVES as STRUCTURAL
 from gradcheck.arithmetic.structural import accumulate
 from gradcheck.arithmetic.system import System
 from gradcheck.ops import OPS
+from gradcheck.ops.shapes import axes
 
 
 def _by_element(function: Function, operands: int) -> Function:
@@ -108,6 +109,7 @@ def of(numbers: System) -> System:
     Elementwise primitives are those of `numbers`, applied to each element; an element for
     which one raises becomes that system's NaN.
     """
+    zero = numbers.literal("0")
 
     def lifted(op: str) -> Function:
         function = _or_nan(numbers.function(op), numbers.nan)
@@ -118,14 +120,32 @@ def of(numbers: System) -> System:
 
     def with_zeros(op: str) -> Function:
         # numpy fills in plain zeros, which a function of these numbers may not take.
-        return lambda *x, **how: STRUCTURAL[op](*x, **how) + numbers.literal("0")
+        fill = np.frompyfunc(lambda x: zero if isinstance(x, int) and x == 0 else x, 1, 1)
+        return lambda *x, **how: fill(STRUCTURAL[op](*x, **how))
+
+    def extreme(op: str) -> Function:
+        ufunc = np.frompyfunc(numbers.function(op), 2, 1)
+
+        def reduce(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+            x = np.asanyarray(x)
+            over = axes(x.shape, axis)
+            for one in over:
+                x = ufunc.reduce(x, axis=one, keepdims=True)
+            return x if keepdims else np.squeeze(x, over)
+
+        return reduce
+
+    def select(c: Any, g: Any) -> Any:
+        chosen = numbers.function("select")(c, g)
+        return zero if chosen is None else chosen
 
     natives: dict[str, Function] = {
         **STRUCTURAL,
         **{op: with_zeros(op) for op in STRUCTURAL if OPS[op].fills},
-        **{op: lifted(op) for op in numbers.natives if op not in ("where", "select", "identity")},
-        "where": lambda c, x, y: np.where(np.asarray(c).astype(bool), x, y),
-        "select": _select,
+        **{op: lifted(op) for op in numbers.natives if op not in ("select", "identity")},
+        "select": np.frompyfunc(select, 2, 1),
+        "amax": extreme("max"),
+        "amin": extreme("min"),
     }
     active: Callable[[], AbstractContextManager[Any]] = both
     return System(

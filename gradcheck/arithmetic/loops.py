@@ -39,9 +39,12 @@ def by_frequency(ops: Sequence[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def forward_loop(system: Compiled, ops: tuple[str, ...]) -> Loop:
-    """Return the loop (ops, left, right, rest, values) → NONE, or the gate that raised."""
+    """Return the loop (nodes, ops, left, right, rest, values) → NONE, or the gate that raised.
+
+    The first four run alongside each other: over the whole graph, or over some gates of it.
+    """
     writer = Writer(system, ())
-    lines = ["node = -1", "try:", "    for node, op, i, j in zip(range(len(ops)), ops, left, right):"]
+    lines = ["node = -1", "try:", "    for node, op, i, j in zip(nodes, ops, left, right):"]
     for k, op in enumerate(ops):
         row = OPS[op]
         if len(row.args) > 2:
@@ -49,7 +52,7 @@ def forward_loop(system: Compiled, ops: tuple[str, ...]) -> Loop:
         else:
             written = writer.apply(op, (), ["values[i]", "values[j]"][: len(row.args)])
         lines += [f"        {'el' if k else ''}if op == {op!r}:", f"            values[node] = {written}"]
-    return _compiled(writer, "ops, left, right, rest, values", lines)
+    return _compiled(writer, "nodes, ops, left, right, rest, values", lines)
 
 
 @lru_cache(maxsize=256)

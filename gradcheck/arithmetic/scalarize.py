@@ -7,7 +7,6 @@ Sums become balanced trees: changing one element changes only logarithmically ma
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
@@ -27,39 +26,25 @@ MAX_GATES = 400_000
 Span = tuple[int, int, int]
 
 
-def scalarize(
-    graph: Graph, shapes: Mapping[str, Shape], indices: Mapping[str, Any] | None = None
-) -> tuple[Graph, dict[str, list[int]]]:
-    """Write `graph` out for inputs of the given `shapes`.
-
-    `indices` are the integer arrays among the inputs, which say where to look things up; they are
-    not numbers to calculate with and do not become nodes.
-
-    Returns the graph of single numbers, whose output is the sum of the output's elements, and
-    for each input the nodes of its elements in row-major order.
-
-    Raises:
-        SizeError: if that takes more than MAX_GATES gates.
-    """
-    result, values = written_out(graph, shapes, indices)
-    numbers = [name for name in graph.inputs if not indices or name not in indices]
-    return result, {name: values[graph.inputs[name]].ravel().tolist() for name in numbers}
-
-
 def written_out(
     graph: Graph, shapes: Mapping[str, Shape], indices: Mapping[str, Any] | None = None, apart: bool = False
 ) -> tuple[Graph, list[Any]]:
-    """Write `graph` out as `scalarize` does, and return the elements of every node.
+    """Write `graph` out for inputs of the given `shapes`, and return the elements of every node.
 
     Args:
         graph: the graph.
         shapes: the shapes of its inputs.
-        indices: integer arrays among them.
+        indices: the integer arrays among the inputs, which say where to look things up; they are not
+            numbers to calculate with and do not become nodes.
         apart: whether every array gate gets nodes of its own, also one that only moves elements: then the
             gradient of an element is that of this gate's value, and not of all that share the number.
 
     Returns:
-        the graph of single numbers, and for each node an array of the nodes of its elements.
+        the graph of single numbers, whose output is the sum of the output's elements, and for each node
+        an array of the nodes of its elements.
+
+    Raises:
+        SizeError: if that takes more than MAX_GATES gates.
     """
     for name, shape in shapes.items():
         if prod(shape) > MAX_GATES:
@@ -133,37 +118,41 @@ class _Builder:
             self.result.literals.add(self.constants[key])
         return self.constants[key]
 
-    def gate(self, op: str, *operands: int) -> int:
-        if len(self.result) >= MAX_GATES:
-            raise _too_many(self.result, (self.span[0], self.span[1]))
-        return self.result.gate(op, [int(k) for k in operands], (), self.span)
-
     def elementwise(self, op: str, *operands: Any) -> Any:
         arrays = np.broadcast_arrays(*operands)
-        flat = [self.gate(op, *row) for row in zip(*(a.ravel() for a in arrays), strict=True)]
-        return np.array(flat, dtype=np.int64).reshape(arrays[0].shape)
+        if len(self.result) + arrays[0].size > MAX_GATES:
+            raise _too_many(self.result, (self.span[0], self.span[1]))
+        nodes = self.result.row(op, [a.ravel().tolist() for a in arrays], self.span)
+        return np.arange(nodes.start, nodes.stop).reshape(arrays[0].shape)
 
     def tree(self, op: str, nodes: list[int], empty: str) -> int:
         """Combine nodes pairwise, level by level."""
-        if not nodes:
-            return self.constant(empty)
         if op in ("max", "min"):
             # A padded window holds an element twice: max(x, x) would look like a tie.
             nodes = list(dict.fromkeys(nodes))
-        while len(nodes) > 1:
-            pairs = [self.gate(op, *nodes[k : k + 2]) for k in range(0, len(nodes) - 1, 2)]
-            nodes = pairs + nodes[len(nodes) & ~1 :]
-        return nodes[0]
+        return int(self.trees(op, np.array([nodes], dtype=np.int64), empty)[0])
+
+    def trees(self, op: str, rows: Any, empty: str) -> Any:
+        """Combine the nodes of each row pairwise, level by level, all rows at once."""
+        if not rows.shape[1]:
+            return np.full(len(rows), self.constant(empty))
+        while rows.shape[1] > 1:
+            pairs = self.elementwise(op, rows[:, :-1:2], rows[:, 1::2])
+            rows = np.concatenate([pairs, rows[:, rows.shape[1] & ~1 :]], axis=1)
+        return rows[:, 0]
 
     def reduction(self, op: str, empty: str) -> Callable[..., Any]:
         def reduce(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
             x = np.asarray(x)
             axes = _normal(x, axis)
             kept = [n for k, n in enumerate(x.shape) if k not in axes]
-            moved = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim)).reshape(*kept, -1)
-            flat = [self.tree(op, moved[k].tolist(), empty) for k in itertools.product(*map(range, kept))]
-            shape = [1 if k in axes else n for k, n in enumerate(x.shape)] if keepdims else kept
-            return np.array(flat, dtype=np.int64).reshape(shape)
+            moved = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim))
+            rows = moved.reshape(prod(kept), prod(x.shape[k] for k in axes))
+            if op in ("max", "min"):
+                flat = np.array([self.tree(op, row.tolist(), empty) for row in rows], dtype=np.int64)
+            else:
+                flat = self.trees(op, rows, empty)
+            return flat.reshape([1 if k in axes else n for k, n in enumerate(x.shape)] if keepdims else kept)
 
         return reduce
 

@@ -23,7 +23,7 @@ def broadcast_like(g: Array, x: Array, *, axis: Any = None, keepdims: bool = Fal
     g = np.asanyarray(g)
     if not keepdims:
         g = g.reshape([1 if k in _normal(x, axis) else n for k, n in enumerate(np.shape(x))])
-    return g * np.ones(np.shape(x), dtype=int)
+    return np.broadcast_to(g, np.shape(x)).copy()
 
 
 def count(x: Array, *, axis: Any = None) -> int:

@@ -18,6 +18,9 @@ from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
 from gradcheck.ops.op import Op
 
+WORTH_A_LOOP = 500
+"""Nodes from which a loop of a graph's own is generated: compiling one takes a millisecond."""
+
 
 class System:
     """One arithmetic.
@@ -33,6 +36,7 @@ class System:
         stable: whether to prefer an op's `forward` (float64) to its `form`.
         accumulate: (gradient so far or None, contribution, operand) → gradient, for systems
             where shapes matter; None for single numbers, which are just added.
+        single: whether its numbers are single ones, of which whole graphs are computed by a loop.
     """
 
     careful: System
@@ -49,6 +53,7 @@ class System:
         careful: System | None = None,
         stable: bool = False,
         accumulate: Function | None = None,
+        single: bool = False,
         active: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
         self.name = name
@@ -60,7 +65,9 @@ class System:
         self.careful = careful or self
         self.stable = stable
         self.accumulate = accumulate
+        self.single = single
         self.active = active
+        self._loop: tuple[Sequence[str], int, Function] | None = None
         self._functions: dict[tuple[str, str], Function] = {}
         self._rules: dict[tuple[str, str, tuple[int, ...]], Rule] = {}
 
@@ -91,16 +98,20 @@ class System:
         return found
 
     def forward_loop(self, ops: Sequence[str]) -> Function | None:
-        """Return a generated loop that computes a whole graph, if this is a system of single numbers."""
-        if self.accumulate is not None or "where" not in self.inline:
+        """Return a generated loop that computes a whole graph, if its numbers are single and it is worth one."""
+        if not self.single or len(ops) < WORTH_A_LOOP:
             return None
         # Loaded for the first graph that is computed: a mistake in the text must not wait for it.
         from gradcheck.arithmetic import loops
 
-        return loops.forward_loop(self, loops.by_frequency(ops))
+        if self._loop is None or self._loop[0] is not ops or self._loop[1] != len(ops):
+            self._loop = ops, len(ops), loops.forward_loop(self, loops.by_frequency(ops))
+        return self._loop[2]
 
-    def backward_loop(self, ops: Sequence[str]) -> Function:
-        """Return the generated loop that goes back over a whole graph of single numbers."""
+    def backward_loop(self, ops: Sequence[str]) -> Function | None:
+        """Return the generated loop that goes back over a whole graph of single numbers, if it is worth one."""
+        if len(ops) < WORTH_A_LOOP:
+            return None
         from gradcheck.arithmetic import loops
 
         return loops.backward_loop(self, loops.by_frequency(ops))

@@ -10,9 +10,9 @@ import numpy as np
 
 from gradcheck.arithmetic import arrays
 from gradcheck.arithmetic.floats import FLOATS
-from gradcheck.arithmetic.scalarize import scalarize
+from gradcheck.arithmetic.scalarize import written_out
 from gradcheck.checking import forward
-from gradcheck.checking.exact import Exact
+from gradcheck.checking.exact import Level
 from gradcheck.checking.place import Place
 from gradcheck.engines.backprop import backprop
 from gradcheck.errors import ShapeError
@@ -44,8 +44,8 @@ class ArrayPlace(Place):
         return {name: x for name, x in self.point.items() if x.dtype.kind == "i"}
 
     @cached_property
-    def _written_out(self) -> tuple[Graph, dict[str, list[int]]]:
-        return scalarize(self.graph, {n: x.shape for n, x in self.point.items()}, self._indices)
+    def _written_out(self) -> tuple[Graph, list[Any]]:
+        return written_out(self.graph, {n: x.shape for n, x in self.point.items()}, self._indices)
 
     @property
     def scalar(self) -> Graph:
@@ -67,24 +67,23 @@ class ArrayPlace(Place):
         """The float64 value of each node of `scalar`."""
         return evaluate(self.scalar, FLOATS, self.flat_inputs)[0]
 
-    def exact_gradients(self, exact: Exact) -> list[Any]:
-        """Return what the same array rules give, over arrays of high-precision numbers."""
-        one = np.full(self.shape, exact.system.literal("1"), dtype=object)
-        return backprop(self.graph, arrays.of(exact.system), self._exact_values(exact), one)
+    def exact_gradients(self, level: Level) -> list[Any]:
+        """Return what the same array rules give, over arrays of balls."""
+        one = np.full(self.shape, level.system.literal("1"), dtype=object)
+        return backprop(self.graph, arrays.of(level.system), self._exact_values(level), one)
 
-    def _exact_values(self, exact: Exact) -> list[Any]:
-        """Return the value of each node as an array of high-precision numbers."""
-        lifted = np.frompyfunc(lambda x: exact.system.constant(repr(float(x))), 1, 1)
-        inputs = {
-            name: x if name in self._indices else np.asarray(lifted(x), dtype=object) for name, x in self.point.items()
-        }
-        values, _ = evaluate(self.graph, arrays.of(exact.system), inputs)
-        return [np.asarray(v, dtype=object) for v in values]
+    def _exact_values(self, level: Level) -> list[Any]:
+        """Return the value of each node as an array of balls: those of the graph written out."""
+        look_up = np.frompyfunc(level.values.__getitem__, 1, 1)
+        places = {self.graph.inputs[name]: x for name, x in self._indices.items()}
+        cells = self._written_out[1]
+        return [places[k] if k in places else np.asarray(look_up(one), dtype=object) for k, one in enumerate(cells)]
 
     def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
         """Return (index, node of the scalar graph, value) for each element of an input."""
         x = self.point[name]
-        return [(k, n, float(x[k])) for k, n in zip(np.ndindex(x.shape), self._written_out[1][name], strict=True)]
+        cells = self._written_out[1][self.graph.inputs[name]].ravel().tolist()
+        return [(k, n, float(x[k])) for k, n in zip(np.ndindex(x.shape), cells, strict=True)]
 
     def flat(self, gradients: list[Any], name: str, zero: Any) -> list[Any]:
         """Return the gradient of an input, element by element; `zero` where nothing flows."""
@@ -94,12 +93,12 @@ class ArrayPlace(Place):
         # Adding zero makes numbers of the system out of the plain zeros that numpy fills in.
         return [x + zero for x in np.ravel(found)]
 
-    def claim(self, claim: Claim, exact: Exact, sharp: list[Any]) -> tuple[list[float], list[Any]]:
-        """Return the claimed gradient's elements, in float64 and in high precision."""
+    def claim(self, claim: Claim, level: Level, sharp: list[Any]) -> tuple[list[float], list[Any]]:
+        """Return the claimed gradient's elements, in float64 and in balls."""
         infer(claim.graph, {n: self.values[k].shape for n, (k, _) in claim.uses.items()})
         floats = self._fitting(claim, self.claimed_floats(claim))
-        numbers = self._used(claim, self._exact_values(exact), sharp, exact.system.literal("0"))
-        sharper, _ = evaluate(claim.graph, arrays.of(exact.system), numbers)
+        numbers = self._used(claim, self._exact_values(level), sharp, level.system.literal("0"))
+        sharper, _ = evaluate(claim.graph, arrays.of(level.system), numbers)
         exacts = self._fitting(claim, np.asarray(sharper[claim.graph.output], dtype=object))
         return [float(x) if x is not None else math.nan for x in floats.ravel()], list(exacts.ravel())
 

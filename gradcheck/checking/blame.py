@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from gradcheck.arithmetic.numbers import to_float
+from gradcheck.arithmetic.balls import to_float
 from gradcheck.checking import judge
-from gradcheck.checking.exact import Exact
+from gradcheck.checking.exact import Level
 from gradcheck.checking.judge import SlopeAnswer, Verdict
 from gradcheck.checking.place import Place
 from gradcheck.graph.graph import Graph
+from gradcheck.ops import OPS
 
 
 def first_without_gradient(graph: Graph, gradients: Sequence[Any]) -> int | None:
@@ -32,14 +33,14 @@ class Blame:
 
     Args:
         place: the place, with backprop's float64 gradient of each node.
-        exact: the same in high precision.
+        level: the same in balls.
         sharp: what the same rules give there.
     """
 
-    def __init__(self, place: Place, exact: Exact, sharp: Sequence[Any]) -> None:
+    def __init__(self, place: Place, level: Level, sharp: Sequence[Any]) -> None:
         self.place = place
         self.graph = place.graph
-        self.exact = exact
+        self.level = level
         self.rough = place.gradients
         self.sharp = list(sharp)
 
@@ -55,7 +56,7 @@ class Blame:
             return None
         gates = self.graph.gates
         for node in gates:
-            if lost_digits(self.place.values[node], self.exact.values[node]):
+            if lost_digits(self.place.values[node], self.level.values[node]):
                 return node
         for node in reversed(gates):
             if self.rough[node] is None or lost_digits(self.rough[node], self.sharp[node]):
@@ -64,6 +65,13 @@ class Blame:
             if any(self.rough[k] is not None and lost_digits(self.rough[k], self.sharp[k]) for k in operands):
                 return node
         return None
+
+    @cached_property
+    def undecided(self) -> int | None:
+        """The first gate that chooses or jumps, and of which the digits do not tell where."""
+        graph, values = self.level.graph, self.level.values
+        choosers = (k for k in graph.gates if OPS[graph.ops[k]].locally_constant)
+        return next((k for k in choosers if values[k].is_finite() and not values[k].is_exact()), None)
 
     def explain(self, verdict: Verdict, own: bool, slope: SlopeAnswer | None, rough: float) -> Verdict:
         """Add to a verdict's reason which op it was.
@@ -79,7 +87,7 @@ class Blame:
             if slope is not None and slope.kind == "edge":
                 return verdict._replace(reason="one-sided: the domain ends here")
             return verdict
-        bends = self.named(self.exact.graph, self.exact.bends)
+        bends = self.named(self.level.graph, self.level.bends)
         smooth = slope is not None and slope.kind == "smooth"
         if verdict.word == judge.KINK and bends:
             reason = f"{reason}; kink of {bends}"
@@ -87,6 +95,9 @@ class Blame:
             reason = _with(reason, "it comes from", self.named(self.graph, [self.infinite]))
         elif verdict.word == judge.DISAGREE and own and bends and smooth:
             reason = f"{reason}; the kinks of {bends} cancel"
+        elif verdict.word == judge.INCONCLUSIVE and verdict.open and self.undecided is not None:
+            which = self.named(self.level.graph, [self.undecided])
+            reason = f"which side {which} is on cannot be told in {self.level.digits} digits"
         elif verdict.word == judge.LOSSY:
             reason = _with(reason, "digits are lost in", self.named(self.graph, [self.lost]))
         return verdict._replace(reason=reason)

@@ -1,201 +1,190 @@
-"""The same point in high precision: values, rules and differences without float64's rounding."""
+"""One place in balls, as precise as it takes to decide: values, rules and differences with proven bars."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import cached_property
+from random import Random
 from typing import Any
 
-from gradcheck.arithmetic import decimals
-from gradcheck.arithmetic.numbers import is_finite, magnitude
-from gradcheck.arithmetic.system import System
+from gradcheck.arithmetic import balls
 from gradcheck.checking import forward, points
 from gradcheck.engines.backprop import backprop
-from gradcheck.engines.finite_difference import SMOOTH, Differences, Slope, settle
+from gradcheck.engines.finite_difference import ESTIMATED_FROM, KINK, SMOOTH, UNSETTLED, Differences, Slope
 from gradcheck.errors import DomainError
-from gradcheck.graph.evaluation import Failure, Values, evaluate
-from gradcheck.graph.graph import CONSTANT, INPUT, Graph
-from gradcheck.ops import CHOICES, OPS
+from gradcheck.graph.evaluation import evaluate, same_values
+from gradcheck.graph.graph import CONSTANT, INPUT, Graph, upstream
+from gradcheck.ops import OPS
 
-COARSE, FINE = (25, 100), (120, 420)
-"""Step as a power of ten, and digits. The second only where the first finds something unusual."""
+DIGITS = (100, 200, 400, 800, 1600, 4000)
+"""Numbers of digits that are tried in turn: each while something is undecided."""
 
-BUDGET = {True: 1_500_000, False: 150_000}
-"""Gate evaluations that finite differences may take at one point, in decimals and in mpmath
-numbers: some seconds of either."""
+COSTS = (1, 1.2, 1.6, 4, 12, 80)
+"""What a gate costs with so many digits, in gates with a hundred."""
 
-MOST_EXTRA = 1200
-"""Digits added at most: float64's own range, twice."""
+PASSES = 8
+"""Evaluations of a graph that its values, the rules and SymPy's chain rule amount to."""
 
-FINE_COST = 12
-"""What an evaluation in FINE digits costs, in evaluations in COARSE ones."""
+BUDGET = 2_000_000
+"""Evaluations of gates with a hundred digits that one place may take: about a second."""
 
+MOVES = 8
+"""Evaluations that a finite difference amounts to: two of them, and one of series."""
 
-@lru_cache(maxsize=16)
-def number_system(simple: bool, digits: int) -> System:
-    """Return decimals where they suffice, else mpmath numbers."""
-    if simple:
-        return decimals.system(digits)
-    from gradcheck.arithmetic import multiprecision
-
-    return multiprecision.system(digits)
+AFFORDABLE = 40_000
+"""Evaluations of gates up to which every number is moved by itself: some ten milliseconds."""
 
 
-def spread(values: Iterable[Any]) -> int:
-    """Return how many decimal digits lie between the largest and the smallest of the values."""
-    sizes = [magnitude(v) for v in values if v is not None and v != 0 and is_finite(v)]
-    return math.ceil(max(sizes) - min(sizes)) if sizes else 0
-
-
-class SpreadError(Exception):
-    """The values lie so far apart that it takes more digits than were granted to see them together."""
-
-
-class Exact:
-    """A graph of single numbers at one point, in numbers of a hundred digits and more.
-
-    Args:
-        graph: the graph.
-        inputs: its inputs.
-        floats: the float64 value of each node.
-        also: ops that will be computed beside the graph's own (those of claims).
-        most_extra: digits that may be added to a hundred.
+class Level:
+    """A graph of single numbers at one point, in balls of so many digits.
 
     Attributes:
         system: the number system.
-        values: the value of each node; None for gates in a branch that is not taken.
+        values: the ball of each node; equal numbers are one object.
         bends: the gates that lie exactly on a kink of their op.
-        refined: whether some place asked for more digits.
-
-    Raises:
-        DomainError: if the function has no value in exact arithmetic.
-        SpreadError: if more digits are needed than `most_extra`; never with MOST_EXTRA.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        inputs: Mapping[str, float],
-        floats: Values,
-        also: AbstractSet[str] = frozenset(),
-        most_extra: int = MOST_EXTRA,
-    ) -> None:
+    def __init__(self, graph: Graph, inputs: Mapping[str, float], digits: int, same: list[int] | None) -> None:
         self.graph = graph
-        self.inputs = inputs
-        self.live = None if CHOICES.isdisjoint(graph.ops) else forward.live(graph, floats)
-        self.extra = 0
-        self.simple = decimals.supports((set(graph.ops) | also) - {INPUT, CONSTANT})
-        self._compute_in(COARSE[1])
-        # The values decide how many digits it takes to see the smallest beside the largest.
-        known = self.values if self.live is None else [self.values[k] for k in self.live]
-        self.extra = min(20 * math.ceil(spread(known) / 20), MOST_EXTRA)
-        if self.extra > most_extra:
-            raise SpreadError
-        if self.extra:
-            self._compute_in(COARSE[1] + self.extra)
-        self.bends = points.kinks(graph, self.system, self.values)
-        if self.live is not None and any(OPS[graph.ops[k]].comparison for k in self.bends):
-            # On the border between two branches a small step may take the other one.
-            self.live = None
-            self._compute_in(self.digits)
-        self._coarse: Differences | None = None
-        self._fine: Differences | None = None
-        self._bent = frozenset(self.bends)
-        self.whole = any(OPS[op].staircase for op in set(graph.ops) - {INPUT, CONSTANT})
-        self.refined = False
-        self.spent = 0
-
-    def _compute_in(self, digits: int) -> None:
         self.digits = digits
-        self.system = number_system(self.simple, digits)
-        self.values = self._compute(self.system)
+        self.system = balls.system(digits)
+        known: dict[float, Any] = {}
+        numbers = {name: known.setdefault(x, self.system.constant(repr(float(x)))) for name, x in inputs.items()}
+        with self.active():
+            self.values, _ = evaluate(graph, self.system, numbers, same=same)
+            self.bends = points.kinks(graph, self.system, self.values)
 
-    def _compute(self, system: System) -> Values:
-        values, failures = self._evaluate(system)
-        if not is_finite(values[self.graph.output]) and self.simple:
-            # The definition may pass through exp(1e20), which decimals cannot hold.
-            self.simple = False
-            self.system = system = number_system(False, self.digits)
-            values, failures = self._evaluate(system)
-        if not is_finite(values[self.graph.output]):
-            node = failures[0][0] if failures else self.graph.output
-            raise DomainError(
-                "the expression has no value here, float64's rounding aside",
-                self.graph.source, self.graph.span(node),
-            )  # fmt: skip
-        return values
-
-    def _evaluate(self, system: System) -> tuple[Values, list[Failure]]:
-        numbers = {name: system.constant(repr(float(x))) for name, x in self.inputs.items()}
-        with system.active():
-            return evaluate(self.graph, system, numbers, self.live)
+    def active(self) -> AbstractContextManager[Any]:
+        """Return the context in which numbers of this level are computed."""
+        return self.system.active()
 
     def backprop(self) -> list[Any]:
         """Run the op table's rules in this precision."""
         return backprop(self.graph, self.system, self.values, self.system.literal("1"))
 
-    def _differences(self, step: tuple[int, int]) -> Differences:
-        fine = step is FINE
-        power, digits = step[0] + fine * self.extra, step[1] + (3 if fine else 1) * self.extra
-        system = number_system(self.simple, digits)
-        values = self._compute(system) if fine else self.values
-        return Differences(
-            self.graph, system, values, digits=digits, power=power, live=self.live, fine=fine or self.whole
-        )
+    @cached_property
+    def differences(self) -> Differences:
+        """Finite differences at this place."""
+        return Differences(self.graph, self.values, self.digits)
 
-    @property
-    def coarse(self) -> Differences:
-        """Differences with the usual step."""
-        if self._coarse is None:
-            self._coarse = self._differences(COARSE)
-        return self._coarse
+    @cached_property
+    def bent(self) -> set[int]:
+        """The nodes from which a gate that lies on a kink is computed."""
+        return upstream(self.graph, self.bends)
 
-    @property
-    def fine(self) -> Differences:
-        """Differences with a step that tells kinks from curves."""
-        if self._fine is None:
-            self._fine = self._differences(FINE)
-        return self._fine
+    @cached_property
+    def chained(self) -> list[Any]:
+        """The output's slope in each node, by the chain rule over differences of the gates."""
+        return self.differences.chained()
 
-    def slope(self, node: int) -> Slope | None:
-        """Return the finite difference along one input; None when the budget is spent."""
-        left = BUDGET[self.simple] - self.spent
-        cone = self.coarse.cone(node, left // 4) if left > 0 else None
-        if cone is None:
-            self.spent += max(left, 0) // 4
-            return None
-        self.spent += 4 * len(cone) + 1
-        if node != self.graph.output and self.graph.output not in cone:
-            zero = self.system.literal("0")
-            return Slope(SMOOTH, zero, zero, zero, zero, False)
-        with self.coarse.system.active():
-            rough = self.coarse.stencil(node, cone)
-            found = self.coarse.slope(node, rough)
-            still = self.coarse.still(rough) and not self.coarse.reacts(node, cone)
-        if found.kind == SMOOTH and self._bent.isdisjoint(cone):
-            return found
-        self.spent += FINE_COST * len(cone)
-        with self.fine.system.active():
-            if still and self.fine.still(self.fine.at(node, cone, [self.fine.step(node)])):
-                zero = self.system.literal("0")
-                # A slope may hide below the last digit: inside an op, beside a number that is far larger.
-                return Slope(SMOOTH, zero, self.fine.rounding_floor / self.fine.step(node), zero, zero, False)
-            self.refined = True
-            self.spent += 6 * FINE_COST * len(cone)
-            return settle(self.coarse, self.fine, node, cone, rough)
+    def adds_up(self, nodes: list[int], seed: int) -> bool | None:
+        """Return whether that meets the slope along a random direction, end to end; None if there is none."""
+        random = Random(seed)
+        weights = [random.choice((-1, 1)) * random.uniform(0.5, 1.5) for _ in nodes]
+        slope, sizes = self.differences.along(nodes, weights)
+        parts = [self.chained[k] * size for k, size in zip(nodes, sizes, strict=True) if self.chained[k] is not None]
+        total = sum(parts, self.system.literal("0"))
+        return bool(slope.overlaps(total)) if slope.is_finite() and total.is_finite() else None
 
     def bends_behind(self, node: int) -> int:
         """Return how many of the gates that depend on a node lie exactly on a kink."""
-        cone = self.coarse.cone(node, len(self.graph)) or []
-        return len(self._bent.intersection(cone))
+        cone = self.differences.cone(node, len(self.graph))
+        return 0 if cone is None else len(set(self.bends).intersection(cone.gates))
 
-    def refine(self) -> None:
-        """Go on in the digits of the fine differences, so that every method is as sharp as they are."""
-        self.system, self.values = self.fine.system, self.fine.values
 
-    def rounding_floor(self, at: float) -> Any:
-        """Return the rounding that a gradient with respect to an input of size `at` may carry."""
-        used = self._fine if self._fine is not None and self.system is self._fine.system else self.coarse
-        return used.rounding_floor * 10**20 / (abs(self.system.constant(repr(at))) if at else 1)
+class Exact:
+    """A graph of single numbers at one point, in as many digits as are asked for.
+
+    Args:
+        graph: the graph.
+        inputs: its inputs.
+        floats: the float64 value of each node.
+        numbers: how many numbers are moved, which decides whether each is moved by itself.
+
+    Attributes:
+        chained: whether slopes come from the gates by the chain rule, and not from moving each number.
+
+    Raises:
+        DomainError: if the function has no value in exact arithmetic.
+    """
+
+    def __init__(self, graph: Graph, inputs: Mapping[str, float], floats: list[Any], numbers: int = 1) -> None:
+        self.graph = graph
+        # What lies downstream of a number: half of the graph, as a rule.
+        self.chained = numbers > 1 and len(graph) * MOVES / 2 * numbers > AFFORDABLE
+        self.inputs = inputs
+        self.floats = floats
+        # Which nodes are one number matters where pieces are chosen: a tie must be known to be one.
+        chooses = any(OPS[op].piecewise for op in set(graph.ops) - {INPUT, CONSTANT})
+        self.same = same_values(graph, inputs) if chooses else None
+        self.left = float(BUDGET)
+
+    def levels(self) -> Iterator[Level]:
+        """Give the place with ever more digits, as long as the function's value is known and the budget lasts.
+
+        Raises:
+            DomainError: if its value is known with no number of digits.
+        """
+        known = False
+        for digits, cost in zip(DIGITS, COSTS, strict=True):
+            self.cost = cost
+            whole = cost * PASSES * len(self.graph)
+            if whole > self.left and digits > DIGITS[0]:
+                break
+            self.left -= whole
+            level = Level(self.graph, self.inputs, digits, self.same)
+            if level.values[self.graph.output].is_finite():
+                known = True
+                yield level
+        if not known:
+            self._refuse(level)
+
+    def first(self) -> Level:
+        """Return the place with the fewest digits in which it has a value."""
+        return next(self.levels())
+
+    def slope(self, level: Level, node: int) -> Slope | None:
+        """Return the finite difference along one input; None when the budget is spent."""
+        if not self.chained:
+            return self._moved(level, node)
+        with level.active():
+            value = level.chained[node]
+        bent = node in level.bent
+        if value is not None and value.is_finite() and not bent and not value.contains(0):
+            return Slope(SMOOTH, value, value, value)
+        moved = self._moved(level, node)
+        if moved is not None or value is None or not value.is_finite():
+            return moved
+        # What cannot be moved by itself any more has at a kink the slopes that the gates allow.
+        low, high = value.lower(), value.upper()
+        return Slope(KINK, value, low, high) if bent else Slope(SMOOTH, value, value, value, exercised=value != 0)
+
+    def _moved(self, level: Level, node: int) -> Slope | None:
+        each = MOVES * self.cost
+        limit = int(self.left / each)
+        cone = level.differences.cone(node, limit) if limit > 0 else None
+        if cone is None:
+            # Looking for it took time too.
+            self.left -= max(limit, 0) / 2
+            return None
+        self.left -= each * (len(cone.gates) + 1)
+        with level.active():
+            found = level.differences.slope(node, cone)
+        if found.kind == UNSETTLED and level.digits < ESTIMATED_FROM:
+            # Nothing else needs to wait: what has no slope at all is no matter for SymPy.
+            return self._moved(self._ahead, node)
+        return found
+
+    @cached_property
+    def _ahead(self) -> Level:
+        """The place with as many digits as it takes to estimate a slope."""
+        return Level(self.graph, self.inputs, ESTIMATED_FROM, self.same)
+
+    def _refuse(self, level: Level) -> None:
+        live = forward.live(self.graph, self.floats)
+        unknown = (k for k in self.graph.gates if k in live and not level.values[k].is_finite())
+        raise DomainError(
+            "the expression has no value here, float64's rounding aside",
+            self.graph.source, self.graph.span(next(unknown, self.graph.output)),
+        )  # fmt: skip

@@ -1,8 +1,9 @@
 """The verdict: pure functions from answers with error bars to words. The only tolerances are here.
 
-Two questions are kept apart. Are the rules right? The graded answer, computed without
-float64's rounding, must meet the references within their bars, some thirty digits. Is the
-number right? float64's own rounding is then known exactly, and may have cost digits (lossy).
+Two questions are kept apart. Are the rules right? The graded answer, computed without float64's
+rounding, is a ball, and so is that of each reference: balls that do not meet are different, which is
+proved. Is the number right? What float64 lost is the distance of its number from the ball. A verdict
+that narrower balls could change is left open.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ SEVERITY = (AGREE, NOT_EXERCISED, KINK, LOSSY, INCONCLUSIVE, DISAGREE)
 EXIT_CODES = (3, 2, 1, 4, 5, 0)
 """Exit statuses, the one that counts first."""
 
-SAME_DIGITS = 10**30
-"""One part in so many is the rounding granted to two answers of a hundred digits each."""
+SHARP = 2.0**-60
+"""A ball below this part of its number is sharper than any float64, and asks for no more digits."""
 
 KEPT = 1e-6
 """A float64 gradient whose rounding exceeds this part of it has lost more than half its digits."""
@@ -35,6 +36,9 @@ TINY = 2.0**-1022
 """Below this float64 has fewer digits, which is no fault of a gradient."""
 
 ULP = 2.0**-52
+
+LEAST = 2.0**-1074
+"""The smallest float64: a ball around zero that is narrower holds no other."""
 
 LAST_DIGITS = 8
 """Units in the last place of a float64 that are granted to what a user computed in float64."""
@@ -63,8 +67,8 @@ class Answer(NamedTuple):
 
     Attributes:
         value: as float64, the number that is reported.
-        exact: the same without float64's rounding, in high precision.
-        bar: bound on the error of `exact`, from the method itself.
+        ball: the same without float64's rounding, in a ball.
+        proved: whether it certainly lies in the ball.
         conventional: True if the value rests on a convention at a kink, and proves nothing.
         claimed: True for the user's own gradient; its constants are float64s, so it is right
             when it is right to the last digits of a float64.
@@ -73,8 +77,8 @@ class Answer(NamedTuple):
     """
 
     value: float
-    exact: Any
-    bar: Any = 0
+    ball: Any
+    proved: bool = True
     conventional: bool = False
     claimed: bool = False
     written: str | None = None
@@ -83,14 +87,19 @@ class Answer(NamedTuple):
     @property
     def finite(self) -> bool:
         """Whether there is a number at all."""
-        return math.isfinite(self.value) and bool(self.exact - self.exact == 0)
+        return math.isfinite(self.value) and bool(self.ball.is_finite())
+
+    @property
+    def radius(self) -> float:
+        """The ball's radius."""
+        return float(self.ball.rad())
 
 
 class SlopeAnswer(NamedTuple):
     """What finite differences answer: they also know what kind of place it is.
 
     Attributes:
-        answer: the slope; at a kink the mean of both sides, with half their gap as its bar.
+        answer: the slope; at a kink both sides in one ball.
         kind, left, right, exercised: as in engines.finite_difference.Slope.
     """
 
@@ -106,11 +115,13 @@ class Verdict(NamedTuple):
 
     Attributes:
         caught: the smallest relative error that would have shown; None where it has no meaning.
+        open: whether more digits could change it.
     """
 
     word: str
     reason: str | None = None
     caught: float | None = None
+    open: bool = False
 
 
 NOTHING_MOVED = Verdict(NOT_EXERCISED, "the value does not change with this input here")
@@ -127,28 +138,42 @@ def judge(graded: Answer, symbolic: Answer | None, slope: SlopeAnswer | None, sc
     """
     if slope is not None and slope.kind in ("kink", "jump"):
         return _at_kink(graded, slope)
-    if slope is not None and slope.kind == "unsettled":
-        slope = None
     difference = None if slope is None else slope.answer
     usable = [a for a in (difference, symbolic) if a is not None and a.finite]
     firm = [a for a in usable if not a.conventional]
     if not firm:
         why = "only a convention at a kink speaks for it" if usable else "no other method gave a number"
-        return Verdict(INCONCLUSIVE, why)
-    truth = min(firm, key=lambda a: a.bar)
+        return Verdict(INCONCLUSIVE, why, open=True)
+    truth = min(firm, key=lambda a: a.radius)
     if len(firm) == 2 and not _meet(firm[0], firm[1]):
         if graded.finite and (_meet(graded, firm[0]) or _meet(graded, firm[1])):
             return Verdict(INCONCLUSIVE, f"SymPy says {firm[1].value!r}, finite differences {firm[0].value!r}")
         return Verdict(DISAGREE, "all three methods differ")
     if not graded.finite:
+        if math.isfinite(graded.value):
+            return Verdict(INCONCLUSIVE, "its rule gives no number in exact arithmetic", open=True)
         return Verdict(DISAGREE, f"it is {_spell(graded.value)}, the others say {truth.value!r}")
-    idle = slope is not None and not slope.exercised and abs(graded.value) <= KEPT * scale
+    verdict = _judge_by(graded, truth, firm, scale)
+    if difference is not None and not _tells(difference, truth, scale):
+        verdict = verdict._replace(open=True)
+    moved = slope is None or slope.exercised or not truth.ball.contains(0)
+    if not moved and verdict.word != DISAGREE and abs(graded.value) <= KEPT * scale:
+        return NOTHING_MOVED._replace(open=verdict.open)
+    return verdict
+
+
+def _judge_by(graded: Answer, truth: Answer, firm: list[Answer], scale: float) -> Verdict:
+    """Return the verdict on a gradient by references that meet, the sharpest of which is `truth`."""
     if graded.written is not None:
-        verdict = _typed(graded, truth)
-        return NOTHING_MOVED if idle and verdict.word == AGREE else verdict
+        return _typed(graded, truth)._replace(open=not _sharp(truth))
     if not all(_meet(graded, answer) for answer in firm):
         return Verdict(DISAGREE, how_wrong(graded.value, truth.value))
-    return NOTHING_MOVED if idle else _rounding(graded, truth, scale)
+    return _rounding(graded, truth, scale)
+
+
+def _tells(difference: Answer, truth: Answer, scale: float) -> bool:
+    """Whether a finite difference is as sharp as it is of use: a zero, beside what the values suggest."""
+    return _sharp(difference) or (truth.value == 0 and difference.radius <= SHARP * scale)
 
 
 def _spell(value: float) -> str:
@@ -156,13 +181,25 @@ def _spell(value: float) -> str:
 
 
 def _meet(a: Answer, b: Answer) -> bool:
-    """Whether two answers overlap, within their bars and the last of their digits."""
-    gap = abs(a.exact - b.exact)
-    size = max(abs(a.exact), abs(b.exact))
-    allowed = size / SAME_DIGITS + a.bar + b.bar
-    if a.claimed or b.claimed:
-        allowed += size * LAST_DIGITS / 2**52
-    return bool(gap <= allowed)
+    """Whether two balls overlap, for a claim but for the last digits of its float64s."""
+    if a.ball.overlaps(b.ball):
+        return True
+    if not (a.claimed or b.claimed):
+        return False
+    size = max(float(abs(x.ball).abs_upper()) for x in (a, b))
+    return float((a.ball - b.ball).abs_lower()) <= size * LAST_DIGITS * ULP
+
+
+def _sharp(*answers: Answer) -> bool:
+    """Whether balls are so narrow that more digits would show nothing new."""
+    return all(a.radius <= max(SHARP * float(a.ball.abs_lower()), LEAST / 2) for a in answers)
+
+
+def known(answer: Answer | None, scale: float) -> bool:
+    """Return whether a ball is narrow enough to say what number is in it."""
+    if answer is None or not answer.finite:
+        return False
+    return answer.radius <= max(NARROW * float(answer.ball.abs_lower()), NOISE * scale)
 
 
 def same(a: Answer, b: Answer) -> bool:
@@ -171,11 +208,11 @@ def same(a: Answer, b: Answer) -> bool:
 
 
 def _at_kink(graded: Answer, slope: SlopeAnswer) -> Verdict:
-    low, high = sorted((slope.left, slope.right))
     word = "the value jumps here" if slope.kind == "jump" else "not differentiable here"
     sides = f"{word}: slope {_short(float(slope.left))} from the left, {_short(float(slope.right))} from the right"
-    slack = max(abs(low), abs(high)) * LAST_DIGITS / 2**52
-    if graded.finite and low - slack <= graded.exact <= high + slack:
+    low, high = sorted((slope.left, slope.right), key=float)
+    slack = max(abs(float(low)), abs(float(high))) * LAST_DIGITS * ULP
+    if graded.finite and not (graded.ball < low - slack or graded.ball > high + slack):
         return Verdict(KINK, sides)
     return Verdict(DISAGREE, f"{_short(graded.value)} is outside of the one-sided slopes; {sides}")
 
@@ -223,22 +260,25 @@ def _precision(text: str) -> tuple[int, float]:
 
 
 def _rounding(graded: Answer, truth: Answer, scale: float) -> Verdict:
-    """The rules are right; say what float64 made of them."""
+    """The rules are right, as far as their ball tells; say what float64 made of them."""
     size = abs(truth.value)
-    error = abs(float(graded.exact - truth.exact) + (graded.value - float(graded.exact)))
-    if float(truth.bar) > NARROW * size and float(truth.bar) > NOISE * scale:
-        return Verdict(INCONCLUSIVE, "the error bars are too wide to have caught a bug")
+    error = float((truth.ball - graded.value).abs_upper())
+    blunt = not _sharp(graded, truth)
+    if not (known(graded, scale) and known(truth, scale)):
+        return Verdict(INCONCLUSIVE, "the error bars are too wide to have caught a bug", open=True)
     if size < TINY:
-        small = KEPT * scale if abs(truth.exact) <= truth.bar or truth.exact == 0 else 4 * TINY * ULP
+        small = KEPT * scale if size == 0 else 4 * TINY * ULP
         if error <= small:
-            return Verdict(AGREE)
-        return Verdict(LOSSY, f"right rules, but float64 rounding left {graded.value!r} instead of {truth.value!r}")
+            return Verdict(AGREE, open=blunt)
+        why = f"right rules, but float64 rounding left {graded.value!r} instead of {truth.value!r}"
+        return Verdict(LOSSY, why, open=blunt)
     if error > KEPT * size:
         kept = max(0, math.floor(-math.log10(error / size)))
         plural = "" if kept == 1 else "s"
-        return Verdict(LOSSY, f"right rules, but float64 kept {kept} digit{plural}: the true value is {truth.value!r}")
+        why = f"right rules, but float64 kept {kept} digit{plural}: the true value is {truth.value!r}"
+        return Verdict(LOSSY, why, open=blunt)
     granted = LAST_DIGITS if graded.claimed else 1
-    return Verdict(AGREE, caught=(error + granted * ULP * size + float(truth.bar)) / size)
+    return Verdict(AGREE, caught=(error + granted * ULP * size + truth.radius) / size, open=blunt)
 
 
 def _short(value: float) -> str:
@@ -383,20 +423,3 @@ def claimed(typed: Any, backprop: Any, words: Any, bound: Any) -> tuple[Any, dic
     graded = np.where(wrong, SEVERITY.index(DISAGREE), words).astype(np.uint8)
     places = np.flatnonzero(wrong)[:SAID]
     return graded, {int(k): how_wrong(float(typed[k]), float(backprop[k])) for k in places}
-
-
-def blended(rough: Any, sharp: Any) -> Any:
-    """Return the verdicts of two ways to look at the same numbers, as places in SEVERITY.
-
-    Args:
-        rough: by differences in float64, which know of kinks and of what was not exercised.
-        sharp: by SymPy in many digits, which knows what rounding did.
-    """
-    import numpy as np
-
-    rough, sharp = np.asarray(rough), np.asarray(sharp)
-    place = SEVERITY.index
-    knows = (rough == place(KINK)) | (rough == place(NOT_EXERCISED)) | (sharp == place(INCONCLUSIVE))
-    words = np.where(knows, rough, sharp)
-    wrong = (rough == place(DISAGREE)) | (sharp == place(DISAGREE))
-    return np.where(wrong, place(DISAGREE), words).astype(np.uint8)

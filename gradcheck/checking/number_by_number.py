@@ -1,23 +1,28 @@
-"""Every number by itself, in a hundred digits: each engine is asked, and the answers are judged."""
+"""Every number by itself, in balls: each engine is asked, with more digits until its answer decides."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gradcheck import progress
-from gradcheck.arithmetic.numbers import to_float
+from gradcheck.arithmetic import balls
+from gradcheck.arithmetic.balls import to_float
 from gradcheck.checking import judge
 from gradcheck.checking.blame import Blame, first_without_gradient, lost_digits
-from gradcheck.checking.exact import MOST_EXTRA, Exact
+from gradcheck.checking.exact import Exact, Level
 from gradcheck.checking.judge import Answer, SlopeAnswer, Verdict
 from gradcheck.checking.place import Place
 from gradcheck.checking.tensor import Tensor
-from gradcheck.engines.finite_difference import INFINITE, UNDEFINED, Slope
+from gradcheck.engines.finite_difference import INFINITE, JUMP, KINK, UNDEFINED, UNSETTLED, Slope
 from gradcheck.errors import DomainError
 from gradcheck.graph.graph import element_name
 from gradcheck.language.claims import Claim
+
+ONE_BY_ONE = "every number by itself, proved in balls"
+CHAINED = "every number by the differences of the gates, proved in balls"
+END_TO_END = ", and along a random direction end to end"
 
 MANY = 100
 """Wrong gradients beyond which nobody asks whether two were exchanged."""
@@ -31,63 +36,85 @@ class NumbersAsked(NamedTuple):
         engines: the methods.
         claims: gradients that the user gave, by input.
         joint: whether kinks of several ops that meet in one number excuse each other: so in networks.
-        most_extra: digits that may be added to a hundred where values lie far apart.
         formulas: whether SymPy's closed forms are wanted too.
+        exhaustive: whether every number is moved by itself, however many there are.
+        seed: of the random direction in which all move, where they are too many for that.
     """
 
     wrt: Sequence[str]
     engines: Sequence[str]
     claims: Mapping[str, Claim]
     joint: bool = False
-    most_extra: int = MOST_EXTRA
     formulas: bool = False
+    exhaustive: bool = False
+    seed: int = 0
 
 
-def number_by_number(place: Place, asked: NumbersAsked) -> list[Tensor]:
-    """Ask the engines and judge every number.
+def number_by_number(place: Place, asked: NumbersAsked) -> tuple[list[Tensor], str]:
+    """Ask the engines, judge every number, and say how it was done.
 
     Raises:
         DomainError: if a slope is infinite or not defined.
-        SpreadError: if it takes more digits than were granted.
     """
     return _NumberByNumber(place, asked).check()
 
 
-Row = tuple[float, Answer | None, Answer | None, SlopeAnswer | None, Answer | None, str | None, Verdict]
-"""One number: its value, what backprop, SymPy, the differences and the user say, the closed form, the verdict."""
+class Row(NamedTuple):
+    """One number: its value, what backprop, SymPy, the differences and the user say, and the verdict."""
+
+    value: float
+    backprop: Answer | None
+    symbolic: Answer | None
+    slope: SlopeAnswer | None
+    claimed: Answer | None
+    verdict: Verdict
 
 
 class _NumberByNumber:
     def __init__(self, place: Place, asked: NumbersAsked) -> None:
         self.asked = asked
         self.place = place
-        also = {op for claim in asked.claims.values() for op in claim.graph.ops}
-        self.exact = Exact(place.scalar, place.flat_inputs, place.flat_values, also, asked.most_extra)
+        self.nodes = [node for name in asked.wrt for _, node, _ in place.elements(name)]
+        moved = len(self.nodes) if "finite_difference" in asked.engines and not asked.exhaustive else 1
+        self.exact = Exact(place.scalar, place.flat_inputs, place.flat_values, moved)
         sizes = [abs(v) for v in place.flat_values if v is not None and math.isfinite(v)]
         self.largest = max(sizes, default=1.0) or 1.0
 
-    def check(self) -> list[Tensor]:
-        slopes = self._slopes()
-        if self.exact.refined:
-            self.exact.refine()
-        with self.exact.system.active():
-            self.sharp = self.place.exact_gradients(self.exact)
-            self.blame = Blame(self.place, self.exact, self.sharp)
-            self.adjoints, formulas = self._symbolic()
-            self.lossy_value = self._lossy_value()
-            return _name_exchanged([self._tensor(name, slopes, formulas) for name in self.asked.wrt])
+    def check(self) -> tuple[list[Tensor], str]:
+        method = ONE_BY_ONE
+        rows: dict[str, list[Row]] = {}
+        pending = {name: list(range(len(self.place.elements(name)))) for name in self.asked.wrt}
+        for level in self.exact.levels():
+            with level.active():
+                if self.exact.chained and method == ONE_BY_ONE:
+                    adds_up = level.adds_up(self.nodes, self.asked.seed)
+                    self.exact.chained = adds_up is not False
+                    method = {True: CHAINED + END_TO_END, None: CHAINED, False: ONE_BY_ONE}[adds_up]
+                # The differences first: where a slope is infinite, nobody waits for SymPy.
+                slopes = self._slopes(level, pending)
+                seen = _Seen(self.place, level, self.asked, self.largest, slopes)
+                for name, places in pending.items():
+                    known = rows.setdefault(name, [])
+                    for k, row in seen.rows(name, places):
+                        known[k : k + 1] = [row]
+            pending = {name: [k for k in places if rows[name][k].verdict.open] for name, places in pending.items()}
+            if not any(pending.values()):
+                break
+        formulas = self._formulas()
+        guessed = sum(row.slope is not None and not row.slope.answer.proved for each in rows.values() for row in each)
+        method += f"; {guessed:,} of them estimated" * (guessed > 0)
+        return _name_exchanged([self._tensor(name, rows[name], formulas) for name in self.asked.wrt]), method
 
-    def _slopes(self) -> dict[int, SlopeAnswer]:
-        """Return the finite difference for each number that is checked and affordable."""
+    def _slopes(self, level: Level, pending: Mapping[str, Sequence[int]]) -> dict[int, SlopeAnswer]:
+        """Return the finite difference for each number that is asked for, affordable and known."""
         found: dict[int, SlopeAnswer] = {}
-        if "finite_difference" not in self.asked.engines:
-            return found
-        for name in self.asked.wrt:
+        for name, places in pending.items() if "finite_difference" in self.asked.engines else ():
             elements = self.place.elements(name)
-            for k, (index, node, _) in enumerate(elements):
+            for k in places:
+                index, node, _ = elements[k]
                 progress.say(name, k, len(elements), inner=True)
-                slope = self.exact.slope(node)
-                if slope is not None:
+                slope = self.exact.slope(level, node)
+                if slope is not None and slope.kind != UNSETTLED:
                     found[node] = self._defined(slope, element_name(name, index))
         return found
 
@@ -105,94 +132,119 @@ class _NumberByNumber:
                 f"the slope with respect to `{called}` is {word} here{which}", graph.source, span,
                 "choose another point, or leave this input out with --wrt",
             )  # fmt: skip
-        if abs(slope.value) <= slope.bar and slope.left == slope.right:
-            value = 0.0
-        return SlopeAnswer(Answer(value, slope.value, slope.bar), slope.kind, slope.left, slope.right, slope.exercised)
+        if slope.left is not None and slope.right is not None and slope.kind in (KINK, JUMP):
+            value = float((slope.left + slope.right) / 2)
+        answer = Answer(value, slope.value, proved=slope.proved)
+        return SlopeAnswer(answer, slope.kind, slope.left, slope.right, slope.exercised)
 
-    def _symbolic(self) -> tuple[list[Any] | None, dict[str, str]]:
-        if "symbolic" not in self.asked.engines:
-            return None, {}
+    def _formulas(self) -> dict[str, str]:
+        if "symbolic" not in self.asked.engines or not self.asked.formulas:
+            return {}
         from gradcheck.engines import symbolic
 
-        exact = self.exact
-        adjoints = symbolic.adjoints(exact.graph, exact.system, exact.values, exact.system.literal("1"))
         checked = set(self.asked.wrt)
-        names = [n for n in exact.graph.inputs if n.partition("[")[0] in checked]
-        return adjoints, symbolic.closed_forms(exact.graph, names) if self.asked.formulas else {}
+        graph = self.exact.graph
+        return symbolic.closed_forms(graph, [n for n in graph.inputs if n.partition("[")[0] in checked])
 
-    def _tensor(self, name: str, slopes: Mapping[int, SlopeAnswer], formulas: Mapping[str, str]) -> Tensor:
-        rows = self._rows(name, slopes, formulas)
+    def _tensor(self, name: str, rows: Sequence[Row], formulas: Mapping[str, str]) -> Tensor:
         answers = {
-            "backprop": [_number(back) for _, back, *_ in rows],
-            "symbolic": [_number(symbolic) for _, _, symbolic, *_ in rows],
-            "finite_difference": [_number(slope.answer if slope else None) for _, _, _, slope, *_ in rows],
-            "claimed": [_number(typed) for *_, typed, _, _ in rows],
+            "backprop": [_number(row.backprop) for row in rows],
+            "symbolic": [_number(_shown(row.symbolic, row.slope)) for row in rows],
+            "finite_difference": [_number(row.slope.answer if row.slope else None) for row in rows],
+            "claimed": [_number(row.claimed) for row in rows],
         }
         asked = {*self.asked.engines, *(["claimed"] if name in self.asked.claims else [])}
-        verdicts = [verdict for *_, verdict in rows]
+        verdicts = [row.verdict for row in rows]
+        called = [element_name(name, index) for index, *_ in self.place.elements(name)]
         return Tensor(
-            name, getattr(self.place.point[name], "shape", ()), None, [at for at, *_ in rows],
+            name, getattr(self.place.point[name], "shape", ()), None, [row.value for row in rows],
             {method: column for method, column in answers.items() if method in asked},
-            [_bound(slope) for _, _, _, slope, *_ in rows],
+            [_bound(row.slope) for row in rows],
             [judge.SEVERITY.index(verdict.word) for verdict in verdicts],
             {k: verdict.reason for k, verdict in enumerate(verdicts) if verdict.reason},
             [math.nan if verdict.caught is None else verdict.caught for verdict in verdicts],
-            {k: formula for k, (*_, formula, _) in enumerate(rows) if formula is not None},
+            {k: formulas[one] for k, one in enumerate(called) if one in formulas},
+            [row.slope is not None and row.slope.answer.proved for row in rows],
         )  # fmt: skip
 
-    def _rows(self, name: str, slopes: Mapping[int, SlopeAnswer], formulas: Mapping[str, str]) -> list[Row]:
-        place, zero = self.place, self.exact.system.literal("0")
-        rough = [float(x) for x in place.flat(place.gradients, name, 0.0)]
-        sharp = place.flat(self.sharp, name, zero)
+
+class _Seen:
+    """What each engine says at one place with so many digits."""
+
+    def __init__(
+        self, place: Place, level: Level, asked: NumbersAsked, largest: float, slopes: Mapping[int, SlopeAnswer]
+    ) -> None:
+        self.place = place
+        self.level = level
+        self.asked = asked
+        self.largest = largest
+        self.slopes = slopes
+        self.sharp = place.exact_gradients(level)
+        self.blame = Blame(place, level, self.sharp)
+        self.adjoints: list[Any] | None = None
+        if "symbolic" in asked.engines:
+            from gradcheck.engines import symbolic
+
+            self.adjoints = symbolic.adjoints(level.graph, level.system, level.values, level.system.literal("1"))
+        self.lossy_value = self._lossy_value()
+
+    def rows(self, name: str, places: Sequence[int]) -> Iterator[tuple[int, Row]]:
+        """Ask about some numbers of an input."""
+        if not places:
+            return
+        zero = self.level.system.literal("0")
+        rough = [float(x) for x in self.place.flat(self.place.gradients, name, 0.0)]
+        sharp = self.place.flat(self.sharp, name, zero)
         claim = self.asked.claims.get(name)
         claimed = self._claimed(claim)
-        rows: list[Row] = []
-        for k, (index, node, value) in enumerate(place.elements(name)):
-            floor = self.exact.rounding_floor(value)
-            back = Answer(rough[k], sharp[k], floor) if "backprop" in self.asked.engines else None
-            symbolic, slope = self._symbolic_answer(node, floor), slopes.get(node)
+        elements = self.place.elements(name)
+        for k in places:
+            _, node, value = elements[k]
+            back = Answer(rough[k], sharp[k]) if "backprop" in self.asked.engines else None
             typed = None
             if claim is not None and claimed is not None:
                 slack = 4 * abs(rough[k] - to_float(sharp[k])) if math.isfinite(rough[k]) else 0.0
-                typed = Answer(claimed[0][k], claimed[1][k], floor, claimed=True, written=claim.number, slack=slack)
-            graded = typed or back or symbolic
-            assert graded is not None
-            scale = self.largest / (abs(value) or 1.0)
-            verdict = judge.judge(graded, None if graded is symbolic else symbolic, slope, scale)
-            if self.asked.joint and back is not None and verdict.word == judge.DISAGREE and judge.same(graded, back):
-                verdict = judge.joint_kink(verdict, slope, self.exact.bends_behind(node))
-            if graded is back and verdict.word == judge.AGREE and self.lossy_value is not None:
-                verdict = self.lossy_value
-            verdict = self.blame.explain(verdict, graded is back, slope, rough[k])
-            formula = formulas.get(element_name(name, index))
-            rows.append((value, back, _shown(symbolic, slope), slope, typed, formula, verdict))
-        return rows
+                typed = Answer(claimed[0][k], claimed[1][k], claimed=True, written=claim.number, slack=slack)
+            yield k, self._row(value, node, back, typed, rough[k])
+
+    def _row(self, value: float, node: int, back: Answer | None, typed: Answer | None, rough: float) -> Row:
+        symbolic, slope = self._symbolic_answer(node), self.slopes.get(node)
+        graded = typed or back or symbolic
+        assert graded is not None
+        scale = self.largest / (abs(value) or 1.0)
+        verdict = judge.judge(graded, None if graded is symbolic else symbolic, slope, scale)
+        if self.asked.joint and back is not None and verdict.word == judge.DISAGREE and judge.same(graded, back):
+            verdict = judge.joint_kink(verdict, slope, self.level.bends_behind(node))
+        if graded is back and verdict.word == judge.AGREE and self.lossy_value is not None:
+            verdict = self.lossy_value._replace(open=verdict.open)
+        verdict = self.blame.explain(verdict, graded is back, slope, rough)
+        return Row(value, back, symbolic if judge.known(symbolic, scale) else None, slope, typed, verdict)
 
     def _claimed(self, claim: Claim | None) -> tuple[list[float], list[Any]] | None:
         if claim is None:
             return None
         if claim.special is None:
-            return self.place.claim(claim, self.exact, self.sharp)
+            return self.place.claim(claim, self.level, self.sharp)
         count = len(self.place.elements(claim.name))
-        return [claim.special] * count, [self.exact.system.nan] * count
+        return [claim.special] * count, [self.level.system.nan] * count
 
-    def _symbolic_answer(self, node: int, floor: Any) -> Answer | None:
+    def _symbolic_answer(self, node: int) -> Answer | None:
         if self.adjoints is None:
             return None
         found = self.adjoints[node]
-        exact = self.exact.system.literal("0") if found is None else found
-        return Answer(to_float(exact), exact, floor, conventional=bool(self.exact.bends))
+        ball = self.level.system.literal("0") if found is None else found
+        return Answer(to_float(ball), ball, conventional=bool(self.level.bends))
 
     def _lossy_value(self) -> Verdict | None:
         """Return a verdict if the function's own value has lost its digits, though gradients have not.
 
         A value that the rounding of the inputs alone could turn into zero has no digits to lose.
         """
-        exact = self.exact.values[self.exact.graph.output]
-        true = to_float(exact)
-        if not lost_digits(self.place.value, exact):
+        ball = self.level.values[self.level.graph.output]
+        true = to_float(ball)
+        if not lost_digits(self.place.value, ball):
             return None
-        zero = self.exact.system.literal("0")
+        zero = self.level.system.literal("0")
         reach = 0.0
         for name in self.place.graph.inputs:
             gradients = self.place.flat(self.sharp, name, zero)
@@ -206,18 +258,11 @@ class _NumberByNumber:
 
 
 def _shown(symbolic: Answer | None, slope: SlopeAnswer | None) -> Answer | None:
-    """Return SymPy's answer as it is reported: not a convention that the differences refute.
-
-    A zero that is known only to the digits computed is shown as zero.
-    """
+    """Return SymPy's answer as it is reported: not a convention that the differences refute."""
     if symbolic is None or not symbolic.finite:
         return None
-    if slope is not None and slope.kind == "smooth":
-        gap = abs(symbolic.exact - slope.answer.exact)
-        if symbolic.conventional and gap > slope.answer.bar + abs(slope.answer.exact) / 10**9:
-            return None
-        if slope.answer.value == 0 and abs(symbolic.exact) <= slope.answer.bar + symbolic.bar:
-            return symbolic._replace(value=0.0)
+    if symbolic.conventional and slope is not None and slope.kind == "smooth":
+        return symbolic if judge.same(symbolic, slope.answer) else None
     return symbolic
 
 
@@ -229,8 +274,9 @@ def _bound(slope: SlopeAnswer | None) -> float:
     """Return the bound on the error of the float64 that is reported: its own rounding belongs to the bar."""
     if slope is None:
         return math.nan
-    value, exact, bar = slope.answer[:3]
-    return max(abs(to_float(exact - exact.__class__(value))) + to_float(bar), math.ulp(value))
+    value = slope.answer.value
+    sides = [slope.left, slope.right] if slope.kind in (KINK, JUMP) else [slope.answer.ball]
+    return max(*(balls.from_zero(side - value) for side in sides), math.ulp(value))
 
 
 def _name_exchanged(tensors: list[Tensor]) -> list[Tensor]:

@@ -15,7 +15,7 @@ from gradcheck.graph.graph import Graph
 from gradcheck.language.claims import Claim
 
 if TYPE_CHECKING:
-    from gradcheck.checking.exact import Exact
+    from gradcheck.checking.exact import Level
 
 
 class Place:
@@ -67,9 +67,9 @@ class Place:
         """The float64 value of each node of `scalar`."""
         return self.values
 
-    def exact_gradients(self, exact: Exact) -> list[Any]:
-        """Return what the same rules give in the precision of `exact`."""
-        return exact.backprop()
+    def exact_gradients(self, level: Level) -> list[Any]:
+        """Return what the same rules give in the balls of `level`."""
+        return level.backprop()
 
     def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
         """Return (index, node of the scalar graph, value) for each element of an input."""
@@ -80,19 +80,18 @@ class Place:
         found = gradients[self.graph.inputs[name]]
         return [zero if found is None else found]
 
-    def claim(self, claim: Claim, exact: Exact, sharp: list[Any]) -> tuple[list[float], list[Any]]:
-        """Return the claimed gradient's elements, in float64 and in high precision.
+    def claim(self, claim: Claim, level: Level, sharp: list[Any]) -> tuple[list[float], list[Any]]:
+        """Return the claimed gradient's elements, in float64 and in balls.
 
         Args:
             claim: the claim.
-            exact: the place in high precision.
+            level: the place in balls.
             sharp: what `exact_gradients` gave.
         """
-        zero = exact.system.literal("0")
-        sharp_values = {
-            n: (sharp[k] or zero) if upstream else _known(exact, k) for n, (k, upstream) in claim.uses.items()
-        }
-        sharper, _ = evaluate(claim.graph, exact.system, sharp_values)
+        zero = level.system.literal("0")
+        known = {n: (sharp if upstream else level.values)[k] for n, (k, upstream) in claim.uses.items()}
+        numbers = {n: zero if x is None else x for n, x in known.items()}
+        sharper, _ = evaluate(claim.graph, level.system, numbers)
         return [float(self.claimed_floats(claim))], [sharper[claim.graph.output]]
 
     def claimed_floats(self, claim: Claim) -> Any:
@@ -101,8 +100,3 @@ class Place:
             n: (self.gradients[k] or 0.0) if upstream else self.values[k] for n, (k, upstream) in claim.uses.items()
         }
         return evaluate(claim.graph, self.system, numbers)[0][claim.graph.output]
-
-
-def _known(exact: Exact, node: int) -> Any:
-    value = exact.values[node]
-    return exact.system.nan if value is None else value

@@ -23,6 +23,7 @@ class Gradient(NamedTuple):
             the method was not asked or has no number.
         error_bound: bound on the error of `finite_difference`; at a kink the two together span
             the one-sided slopes.
+        proved: whether that bound is proved, and not estimated; None where there is none.
         formula: SymPy's closed form, in the language of the expression, if it is readable.
         verdict: agree, kink, lossy, not_exercised, inconclusive or disagree.
         reason: one sentence, or None for a plain agreement.
@@ -36,6 +37,7 @@ class Gradient(NamedTuple):
     symbolic: float | None
     finite_difference: float | None
     error_bound: float | None
+    proved: bool | None
     claimed: float | None
     formula: str | None
     verdict: str
@@ -59,7 +61,7 @@ class Gradient(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of this gradient; NaN and infinities become strings."""
-        numbers = ("backprop", "symbolic", "finite_difference", "error_bound", "claimed")
+        numbers = ("backprop", "symbolic", "finite_difference", "error_bound", "proved", "claimed")
         return {
             "input": self.input,
             "index": list(self.index),
@@ -86,6 +88,7 @@ class Tensor(NamedTuple):
         caught: for each number, or once for all of them, the smallest relative error that would have
             shown; NaN where it has no meaning.
         formulas: place → SymPy's closed form, where it is readable.
+        proved: for each number whether its error bound is proved; empty where all are estimated.
     """
 
     name: str
@@ -98,6 +101,7 @@ class Tensor(NamedTuple):
     reasons: Mapping[int, str]
     caught: Sequence[float]
     formulas: Mapping[int, str] = {}
+    proved: Sequence[bool] = ()
 
     @property
     def size(self) -> int:
@@ -196,10 +200,12 @@ class Tensor(NamedTuple):
 
         # What is graded was given, even where it is NaN.
         own = {"backprop", "claimed"} & self.answers.keys()
+        bound = given(self.error_bound)
+        proved = None if bound is None else bool(self.proved) and bool(self.proved[place])
         found = {m: float(self.answers[m][place]) if m in own else given(self.answers[m]) for m in self.answers}
         return Gradient(
             self.name, self.place_index(place), float(self.at[place]),
-            found.get("backprop"), found.get("symbolic"), found.get("finite_difference"), given(self.error_bound),
+            found.get("backprop"), found.get("symbolic"), found.get("finite_difference"), bound, proved,
             found.get("claimed"),
             self.formulas.get(place), judge.SEVERITY[int(self.words[place])], self.reasons.get(place),
             given(self.caught if len(self.caught) == self.size else [self.caught[0]] * self.size),

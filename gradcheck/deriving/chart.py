@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from math import prod
 from typing import Any, NamedTuple
 
-from gradcheck.arithmetic.numbers import is_finite
 from gradcheck.arithmetic.system import System
 from gradcheck.deriving.folding import decided, decimal
 from gradcheck.deriving.shortcuts import SHORTCUTS, Found, Shortcut, matches, roots
@@ -297,7 +297,7 @@ def _definition(chart: Chart, system: System, node: int, values: Values) -> Grap
 
 def _finite(value: Any) -> bool:
     if not hasattr(value, "shape"):
-        return is_finite(value)
+        return value is not None and math.isfinite(value)
     import numpy as np
 
     return bool(np.all(np.isfinite(value)))

@@ -119,7 +119,7 @@ def _pruned(graph: Graph) -> Graph:
     result = Graph(graph.source)
     moved: dict[int, int] = {}
     names = {node: name for name, node in graph.inputs.items()}
-    for node in sorted(upstream(graph, graph.output)):
+    for node in sorted(upstream(graph, [graph.output])):
         if graph.ops[node] == INPUT:
             moved[node] = result.input(names[node])
         elif graph.ops[node] == CONSTANT:

@@ -1,21 +1,21 @@
 """Every line proved: SymPy's chain rule gives the gradient inside of the graph too.
 
 The graph is written out as single numbers, each gate's elements apart from all others; SymPy
-differentiates the definitions, and the same rules that backprop ran are run in a hundred digits.
+differentiates the definitions, and the same rules that backprop ran are run in balls.
 What the verdict on a line is, `judge` decides.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gradcheck.arithmetic.balls import to_float
 from gradcheck.arithmetic.floats import FLOATS
-from gradcheck.arithmetic.numbers import to_float
 from gradcheck.checking import judge
-from gradcheck.checking.exact import Exact, SpreadError
-from gradcheck.checking.judge import Answer
+from gradcheck.checking.exact import Exact, Level
+from gradcheck.checking.judge import Answer, Verdict
 from gradcheck.deriving.derive import Worked
 from gradcheck.deriving.records import Proof, shape_of
 from gradcheck.errors import DomainError, SizeError
@@ -27,9 +27,6 @@ from gradcheck.ops.shapes import Shape
 MOST_GATES = 20_000
 """Gates, written out, up to which every line is proved: some seconds."""
 
-EXTRA_DIGITS = 300
-"""Digits that may be added to a hundred where values lie far apart."""
-
 
 class _Written(NamedTuple):
     """A graph of single numbers, and where the elements of each original node are in it.
@@ -38,7 +35,7 @@ class _Written(NamedTuple):
         graph: the graph.
         inputs: its inputs.
         cells: original node → nodes of its elements in row-major order.
-        sharp: (exact) → what the rules give for each original node, elements in row-major order.
+        sharp: (level) → what the rules give for each original node, elements in row-major order.
     """
 
     graph: Graph
@@ -60,24 +57,15 @@ def prove(worked: Worked, point: Mapping[str, Any]) -> dict[int, Proof]:
     try:
         written = _array_graph(worked, point) if arrays else _number_graph(worked, point)
         floats, _ = evaluate(written.graph, FLOATS, written.inputs)
-        exact = Exact(written.graph, written.inputs, floats, frozenset(), EXTRA_DIGITS)
-    except (SizeError, SpreadError, DomainError):
+        proofs = _Proofs(worked, written, floats)
+        for level in Exact(written.graph, written.inputs, floats).levels():
+            with level.active():
+                proofs.look(level)
+            if not proofs.open:
+                break
+    except (SizeError, DomainError):
         return {}
-    from gradcheck.engines import symbolic
-
-    # Zeros are judged against what the function's own values would suggest, as in the comparison.
-    largest = max((abs(x) for x in floats if x is not None and math.isfinite(x)), default=1.0) or 1.0
-    with exact.system.active():
-        one = exact.system.literal("1")
-        adjoints = symbolic.adjoints(written.graph, exact.system, exact.values, one)
-        sharp = written.sharp(exact)
-        bent = {k for bend in exact.bends for k in upstream(written.graph, bend) - {bend}}
-        referee = _Referee(exact, adjoints, largest, bent, symbolic.depends_on_inputs(written.graph))
-        return {
-            node: _proof(worked, node, written.cells[node], sharp[node], referee)
-            for node, gradient in enumerate(worked.gradients)
-            if gradient is not None and sharp[node] is not None and _differentiable(worked.chart.graph, written, node)
-        }
+    return proofs.found
 
 
 def _differentiable(graph: Graph, written: _Written, node: int) -> bool:
@@ -99,7 +87,7 @@ def _estimate(graph: Graph, shapes: list[Shape]) -> int:
 def _number_graph(worked: Worked, point: Mapping[str, Any]) -> _Written:
     graph = worked.chart.graph
     inputs = {name: float(point[name]) for name in graph.inputs}
-    return _Written(graph, inputs, [[k] for k in range(len(graph))], lambda exact: [_row(x) for x in exact.backprop()])
+    return _Written(graph, inputs, [[k] for k in range(len(graph))], lambda level: [_row(x) for x in level.backprop()])
 
 
 def _row(gradient: Any) -> list[Any] | None:
@@ -125,68 +113,85 @@ def _array_graph(worked: Worked, point: Mapping[str, Any]) -> _Written:
         for k in np.ndindex(x.shape)
     }
 
-    def sharp(exact: Exact) -> list[Any]:
-        lifted = np.frompyfunc(lambda x: exact.system.constant(repr(float(x))), 1, 1)
-        numbers = {n: x if n in indices else np.asarray(lifted(x), dtype=object) for n, x in given.items()}
-        system = arrays.of(exact.system)
-        values, _ = evaluate(graph, system, numbers)
-        values = [np.asarray(value, dtype=object) for value in values]
-        zero = exact.system.literal("0")
-        found = backprop(graph, system, values, np.full((), exact.system.literal("1"), dtype=object))
+    places = {graph.inputs[name] for name in indices}
+
+    def sharp(level: Level) -> list[Any]:
+        look_up = np.frompyfunc(level.values.__getitem__, 1, 1)
+        values = [
+            given[names[k]] if k in places else np.asarray(look_up(one), dtype=object) for k, one in enumerate(cells)
+        ]
+        zero = level.system.literal("0")
+        one = np.full((), level.system.literal("1"), dtype=object)
+        found = backprop(graph, arrays.of(level.system), values, one)
         return [None if x is None else [y + zero for y in np.ravel(x)] for x in found]
 
-    places = {graph.inputs[name] for name in indices}
+    names = {node: name for name, node in graph.inputs.items()}
     flat = [[] if k in places else np.ravel(one).tolist() for k, one in enumerate(cells)]
     return _Written(scalar, inputs, flat, sharp)
 
 
-class _Referee(NamedTuple):
-    """What is known of the written graph.
+class _Proofs:
+    """What is known of each gradient so far.
 
     Attributes:
-        exact: its values in a hundred digits.
-        adjoints: SymPy's derivative of the output for each of its nodes.
-        largest: the size of its largest value.
-        bent: nodes whose gradient passes through a kink.
-        moves: for each node whether an input lies behind it; SymPy is not asked of the zeros of a padding.
+        found: node → what is proved of its gradient.
+        open: the nodes of which more digits could say more.
     """
 
-    exact: Exact
-    adjoints: list[Any]
-    largest: float
-    bent: Set[int]
-    moves: bytearray
+    def __init__(self, worked: Worked, written: _Written, floats: Sequence[float | None]) -> None:
+        self.worked = worked
+        self.written = written
+        # Zeros are judged against what the function's own values would suggest, as in the comparison.
+        self.largest = max((abs(x) for x in floats if x is not None and math.isfinite(x)), default=1.0) or 1.0
+        self.found: dict[int, Proof] = {}
+        graph = worked.chart.graph
+        self.open = [
+            node
+            for node, gradient in enumerate(worked.gradients)
+            if gradient is not None and _differentiable(graph, written, node)
+        ]
+
+    def look(self, level: Level) -> None:
+        """Judge what is open with so many digits."""
+        from gradcheck.engines import chain, symbolic
+
+        graph = self.written.graph
+        adjoints = symbolic.adjoints(graph, level.system, level.values, level.system.literal("1"))
+        sharp = self.written.sharp(level)
+        bent = upstream(graph, [k for bend in level.bends for k in graph.operands(bend)])
+        # SymPy is not asked of the zeros of a padding.
+        moves = chain.depends_on_inputs(graph)
+        zero, still = level.system.literal("0"), []
+        for node in self.open:
+            if sharp[node] is None:
+                continue
+            cells = self.written.cells[node]
+            truth = [adjoints[k] if moves[k] else own for k, own in zip(cells, sharp[node], strict=True)]
+            truth = [zero if x is None else x for x in truth]
+            self.found[node], unsure = self._proof(node, sharp[node], truth, [cell in bent for cell in cells])
+            if unsure:
+                still.append(node)
+        self.open = still
+
+    def _proof(self, node: int, sharp: list[Any], truth: list[Any], behind: list[bool]) -> tuple[Proof, bool]:
+        """Return the verdict on one gradient, that of its worst number, and whether more digits could change it."""
+        rough, values = self.worked.gradients[node], self.worked.values[node]
+        numbers, at = (x.ravel().tolist() if shape_of(x) else [float(x)] for x in (rough, values))
+        # An element of a branch that is not taken may have no value.
+        scales = [self.largest / (abs(x) if math.isfinite(x) and x else 1.0) for x in at]
+        verdicts = [_verdict(*one) for one in zip(numbers, sharp, truth, scales, behind, strict=True)]
+        floats: Any = [to_float(x) for x in truth]
+        if hasattr(rough, "shape"):
+            import numpy as np
+
+            floats = np.array(floats).reshape(rough.shape)
+        else:
+            (floats,) = floats
+        return Proof(judge.overall([v.word for v in verdicts]), floats), any(v.open for v in verdicts)
 
 
-def _proof(worked: Worked, node: int, cells: list[int], sharp: list[Any], referee: _Referee) -> Proof:
-    """Return the verdict on one gradient: that of its worst number."""
-    exact, adjoints = referee.exact, referee.adjoints
-    zero = exact.system.literal("0")
-    values = worked.values[node]
-    # An element of a branch that is not taken may have no value.
-    at = [x if math.isfinite(x) else 0.0 for x in (values.ravel().tolist() if shape_of(values) else [float(values)])]
-    rounding_floor = [exact.rounding_floor(x) for x in at]
-    # What lies below the digits computed is zero.
-    found = [adjoints[k] if referee.moves[k] else own for k, own in zip(cells, sharp, strict=True)]
-    truth = [zero if x is None or abs(x) <= bar else x for x, bar in zip(found, rounding_floor, strict=True)]
-    rough = worked.gradients[node]
-    numbers = rough.ravel().tolist() if shape_of(rough) else [float(rough)]
-    scales = [referee.largest / (abs(x) or 1.0) for x in at]
-    behind = [cell in referee.bent for cell in cells]
-    words = [_word(*one) for one in zip(numbers, sharp, truth, rounding_floor, scales, behind, strict=True)]
-    floats: Any = [to_float(x) for x in truth]
-    if hasattr(rough, "shape"):
-        import numpy as np
-
-        floats = np.array(floats).reshape(rough.shape)
-    else:
-        (floats,) = floats
-    return Proof(judge.overall(words), floats)
-
-
-def _word(rough: float, sharp: Any, truth: Any, bar: Any, scale: float, conventional: bool) -> str:
-    answer, symbolic = Answer(rough, sharp, bar), Answer(to_float(truth), truth, bar, conventional=conventional)
+def _verdict(rough: float, sharp: Any, truth: Any, scale: float, conventional: bool) -> Verdict:
     if conventional:
         # At a kink each rule follows a convention: that two of them are alike proves nothing.
-        return judge.KINK
-    return judge.judge(answer, symbolic, None, scale).word
+        return Verdict(judge.KINK)
+    return judge.judge(Answer(rough, sharp), Answer(to_float(truth), truth), None, scale)

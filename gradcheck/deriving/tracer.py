@@ -15,7 +15,6 @@ from gradcheck.deriving.derive import Subject, Worked, derive, derive_until, wor
 from gradcheck.deriving.forward_mode import forward_mode
 from gradcheck.deriving.meaning import meaning
 from gradcheck.deriving.paths import paths_to
-from gradcheck.deriving.proofs import prove
 from gradcheck.deriving.records import Derivation
 from gradcheck.deriving.selection import focused, shallow
 from gradcheck.deriving.trace import Asked, Trace
@@ -106,6 +105,9 @@ def trace_problem(
 
 def _trace(subject: Subject, point: Mapping[str, Any], asked: Asked, check: Callable[[], Any]) -> Trace:
     worked = work_out(subject, asked.expand)
+    # Loaded once there is something to prove: a mistake in the text or the point must not wait for it.
+    from gradcheck.deriving.proofs import prove
+
     whole = derive(subject, worked, prove(worked, point))
     report, problem = None, None
     try:

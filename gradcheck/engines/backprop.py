@@ -37,21 +37,25 @@ def backprop(
         _over_arrays(graph, system, values, gradients, flows)
         return gradients
     stuck = graph.output
-    if flows is None:
-        loop = system.backward_loop(graph.ops)
+    if flows is None and (loop := system.backward_loop(graph.ops)) is not None:
         stuck = loop(graph.ops, graph.left, graph.right, graph.rest, values, gradients)
     for node in range(stuck, NONE, -1):
-        # Somewhere a rule has a pole: from here on each formula is applied by itself.
         if gradients[node] is not None and graph.left[node] >= 0:
-            back = _carefully(graph, system, values, gradients, node)
+            back = _over_gate(graph, system, values, gradients, node)
             if flows is not None:
                 flows[node] = back
     return gradients
 
 
-def _carefully(graph: Graph, system: System, values: Values, gradients: Gradients, node: int) -> list[Any]:
+def _over_gate(graph: Graph, system: System, values: Values, gradients: Gradients, node: int) -> list[Any]:
     operands = graph.operands(node)
-    flows = system.rule(graph.ops[node]).careful(gradients[node], *[values[k] for k in operands], values[node])
+    rule = system.rule(graph.ops[node])
+    point = [gradients[node], *[values[k] for k in operands], values[node]]
+    try:
+        flows = rule.fast(*point)
+    except (ArithmeticError, ValueError):
+        # One of the formulas has a pole: each is applied by itself.
+        flows = rule.careful(*point)
     for operand, flow in zip(operands, flows, strict=True):
         if flow is not None:
             so_far = gradients[operand]

@@ -57,7 +57,7 @@ class Chunked:
         self.values = values
         self.node = node
         depends = needed(graph, [node])
-        live = upstream(graph, graph.output)
+        live = upstream(graph, [graph.output])
         gates = [k for k in graph.gates if depends[k] and k in live]
         self.gates = [
             (

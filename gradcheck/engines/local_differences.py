@@ -26,7 +26,7 @@ from gradcheck.graph.evaluation import Values, evaluate
 from gradcheck.graph.graph import Graph, Params
 from gradcheck.ops import OPS
 
-Closer = Callable[[str, Params, tuple[float, ...], int], Close | None]
+Closer = Callable[[str, tuple[float, ...], int], Close | None]
 """(op, parameters, operands of one element, which one moves) → what a close look finds there."""
 
 
@@ -124,7 +124,7 @@ class DifferencePass:
         g = flow.value
 
         def close(row: tuple[float, ...], j: int) -> Close | None:
-            return self.close(op, params, row, j)
+            return self.close(op, row, j)
 
         found = slopes(function, operands, out, k, g, close, partial(inside, op, params))
         steep, force = np.abs(found.value), np.abs(g)

@@ -11,7 +11,6 @@ Nothing here reads a rule of the op table: SymPy sees definitions only.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -19,9 +18,10 @@ import sympy
 
 from gradcheck.arithmetic.symbols import SYMBOLS
 from gradcheck.arithmetic.system import System
+from gradcheck.engines import chain
 from gradcheck.errors import LanguageError, Source
 from gradcheck.graph.evaluation import Values
-from gradcheck.graph.graph import CONSTANT, INPUT, Graph
+from gradcheck.graph.graph import Graph
 from gradcheck.language.from_sympy import to_text
 from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
@@ -64,64 +64,24 @@ def _local(definition: Any, symbol: Any) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _local_functions(op: str, system: System) -> list[Callable[..., Any]]:
-    """Return SymPy's local derivatives of `op`, compiled for a number system."""
-    return [system.compile([text], OPS[op].args, single=True) for text in partials(op)]
+def _local_functions(op: str, system: System) -> list[Any]:
+    """Return SymPy's local derivatives of `op` in a number system: compiled, or the number that one is."""
+    return [
+        system.literal(text) if text.lstrip("-").isdigit() else system.compile([text], OPS[op].args, single=True)
+        for text in partials(op)
+    ]
 
 
 def adjoints(graph: Graph, system: System, values: Values, one: Any) -> Values:
-    """Return d output / d node for every node of a graph of single numbers.
-
-    None means that the output does not depend on the node. Where SymPy's local derivative
-    has no value (0/0), the result is the system's NaN.
-    """
-    result: Values = [None] * len(graph)
-    result[graph.output] = one
-    ops = {op for op in set(graph.ops) if op not in (INPUT, CONSTANT)}
-    local = {op: _local_functions(op, system) for op in ops}
-    flat = {op for op in ops if OPS[op].piecewise}
-    needed = depends_on_inputs(graph)
-    for node in range(len(graph) - 1, -1, -1):
-        adjoint = result[node]
-        if adjoint is None or graph.left[node] < 0:
-            continue
-        op = graph.ops[node]
-        operands = graph.operands(node)
-        point = [values[k] for k in operands]
-        for operand, derivative in zip(operands, local[op], strict=True):
-            if not needed[operand]:
-                continue
-            try:
-                slope = derivative(*point)
-                # A piece that is not chosen passes nothing on, not even to an infinite slope.
-                if op in flat and slope == 0:
-                    continue
-                term = adjoint * slope
-            except (ArithmeticError, ValueError):
-                term = system.nan
-            so_far = result[operand]
-            result[operand] = term if so_far is None else so_far + term
-    return result
-
-
-def depends_on_inputs(graph: Graph) -> bytearray:
-    """Return for each node whether an input lies behind it."""
-    depends = bytearray(len(graph))
-    for node in graph.inputs.values():
-        depends[node] = 1
-    left, right, rest = graph.left, graph.right, graph.rest
-    for node in graph.gates:
-        r = right[node]
-        if depends[left[node]] or (r >= 0 and depends[r]) or (r == -2 and any(depends[k] for k in rest[node])):
-            depends[node] = 1
-    return depends
+    """Return d output / d node for every node of a graph of single numbers, by SymPy's local derivatives."""
+    return chain.adjoints(graph, values, one, lambda op: _local_functions(op, system), system.nan)
 
 
 def closed_forms(graph: Graph, wrt: list[str]) -> dict[str, str]:
     """Return the closed form of the derivative for each input in `wrt` that has a readable one."""
     if not _readable(graph):
         return {}
-    depends = depends_on_inputs(graph)
+    depends = chain.depends_on_inputs(graph)
     values: Values = [None] * len(graph)
     for name, node in graph.inputs.items():
         values[node] = sympy.Symbol(name, real=True)
@@ -161,13 +121,16 @@ def _symbolic_adjoints(graph: Graph, values: Values, depends: bytearray) -> Valu
         operands = graph.operands(node)
         for operand, derivative in zip(operands, _local_functions(graph.ops[node], SYMBOLS), strict=True):
             if depends[operand]:
-                term = result[node] * derivative(*[values[k] for k in operands])
+                point = [values[k] for k in operands]
+                term = result[node] * (derivative(*point) if callable(derivative) else derivative)
                 result[operand] = term if result[operand] is None else result[operand] + term
     return result
 
 
 def _readable(graph: Graph) -> bool:
     size = [1] * len(graph)
+    if len(size) > 4 * MAX_SHOWN:
+        return False
     for node in graph.gates:
         size[node] = 1 + sum(size[k] for k in graph.operands(node))
         if size[node] > MAX_SHOWN:

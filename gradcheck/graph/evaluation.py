@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.graph.graph import NONE, Graph, Params
@@ -37,9 +36,11 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    graph: Graph, system: Arithmetic, inputs: Mapping[str, Any], only: AbstractSet[int] | None = None
+    graph: Graph, system: Arithmetic, inputs: Mapping[str, Any], *, same: Sequence[int] | None = None
 ) -> tuple[Values, list[Failure]]:
-    """Compute every node, or `only` some and the leaves, in the arithmetic of `system`.
+    """Compute every node in the arithmetic of `system`.
+
+    With `same`, as `same_values` returns it, nodes of one number share one value.
 
     Returns the values by node, and the gates that have none with the exception each raised
     (log of -1, say). Such a gate's value is the system's NaN, and computing goes on: it may
@@ -51,13 +52,37 @@ def evaluate(
     for node, text in graph.constants.items():
         values[node] = system.literal(text) if node in graph.literals else system.constant(text)
     start = 0
-    if only is None and not graph.params and (loop := system.forward_loop(graph.ops)) is not None:
-        start = loop(graph.ops, graph.left, graph.right, graph.rest, values)
+    if same is None and not graph.params and (loop := system.forward_loop(graph.ops)) is not None:
+        start = loop(range(len(values)), graph.ops, graph.left, graph.right, graph.rest, values)
         if start == NONE:
             return values, []
-    left = graph.left
-    gates = [k for k in range(start, len(left)) if left[k] >= 0 and (only is None or k in only)]
-    return values, recompute(graph, system, values, gates)
+    if same is None:
+        return values, recompute(graph, system, values, [k for k in graph.gates if k >= start])
+    failures: list[Failure] = []
+    for node in range(len(values)):
+        if same[node] != node:
+            values[node] = values[same[node]]
+        elif graph.left[node] >= 0:
+            failures += recompute(graph, system, values, (node,))
+    return values, failures
+
+
+def same_values(graph: Graph, inputs: Mapping[str, float]) -> list[int] | None:
+    """Return for each node the first that certainly has the same value; None if no two gates have.
+
+    Equal inputs through equal gates give equal numbers, which balls with a radius could not tell: so a tie
+    is known to be one. `graph` is one of single numbers.
+    """
+    first: dict[Any, int] = {}
+    same: list[int] = [0] * len(graph)
+    for name, node in graph.inputs.items():
+        same[node] = first.setdefault(float(inputs[name]), node)
+    for node, text in graph.constants.items():
+        exact = node in graph.literals or text in ("pi", "e")
+        same[node] = first.setdefault(text if exact else float(text), node)
+    for node in graph.gates:
+        same[node] = first.setdefault((graph.ops[node], *[same[k] for k in graph.operands(node)]), node)
+    return same if any(same[node] != node for node in graph.gates) else None
 
 
 def recompute(graph: Graph, system: Arithmetic, values: Values, gates: Sequence[int]) -> list[Failure]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from gradcheck.errors import Source
@@ -131,6 +131,20 @@ class Graph:
             self.params[node] = params
         return node
 
+    def row(self, op: str, operands: Sequence[Sequence[int]], span: tuple[int, int, int]) -> range:
+        """Add a gate for each element of the columns `operands`, and return their nodes."""
+        first, count = len(self.ops), len(operands[0])
+        right = [NONE] * count if len(operands) == 1 else operands[1] if len(operands) == 2 else [MORE] * count
+        self.ops.extend([op] * count)
+        self.left.extend(operands[0])
+        self.right.extend(right)
+        for column, place in zip((self.start, self.end, self.at), span, strict=True):
+            column.extend([place] * count)
+        nodes = range(first, first + count)
+        if len(operands) > 2:
+            self.rest.update(zip(nodes, zip(*operands, strict=True), strict=True))
+        return nodes
+
     @property
     def gates(self) -> list[int]:
         """The nodes that compute something, in order."""
@@ -214,9 +228,10 @@ def downstream(graph: Graph, node: int, users: tuple[array[int], array[int]], li
     return sorted(seen)
 
 
-def upstream(graph: Graph, node: int) -> set[int]:
-    """Return the nodes that `node` is computed from, itself included."""
-    found, stack = {node}, [node]
+def upstream(graph: Graph, nodes: Iterable[int]) -> set[int]:
+    """Return the nodes that some are computed from, themselves included."""
+    stack = list(nodes)
+    found = set(stack)
     while stack:
         for operand in graph.operands(stack.pop()):
             if operand not in found:

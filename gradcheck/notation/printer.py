@@ -106,7 +106,7 @@ def write(graph: Graph, notation: Notation, names: Mapping[str, Piece], node: in
         pieces[k] = names[name]
     for k, text in graph.constants.items():
         pieces[k] = notation.constant(text)
-    needed = upstream(graph, end)
+    needed = upstream(graph, [end])
     for k in sorted(needed):
         if k not in pieces:
             operands = [pieces[n] for n in graph.operands(k)]

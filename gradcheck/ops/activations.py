@@ -22,7 +22,7 @@ OPS = [
         habit="lets at most a quarter through",
     ),
     Op(
-        "relu", "x", ("step(x)",), form="max(x, 0)", kink=("x",), cheap=True,
+        "relu", "x", ("step(x)",), form="max(x, 0)", kink=("x",),
         habit="is a gate that is open above 0 and shut below",
     ),
     Op("relu6", "x", ("step(x)*step(6 - x)",), form="min(max(x, 0), 6)", kink=("x", "x - 6")),

@@ -13,21 +13,21 @@ def _power_defined(x: float, y: float) -> bool:
 
 OPS = [
     Op(
-        "add", "x y", ("1", "1"), cheap=True, linear=("x y",),
+        "add", "x y", ("1", "1"), linear=("x y",),
         habit="distributes: each input gets the whole upstream gradient",
     ),
     Op(
-        "sub", "x y", ("1", "-1"), cheap=True, linear=("x y",),
+        "sub", "x y", ("1", "-1"), linear=("x y",),
         habit="distributes, with the sign turned for what is taken away",
     ),
     Op(
-        "mul", "x y", ("y", "x"), cheap=True, linear=("x", "y"),
+        "mul", "x y", ("y", "x"), linear=("x", "y"),
         habit="switches: each input gets the upstream gradient times the other",
     ),
-    Op("div", "x y", ("1/y", "-out/y"), domain=("y != 0",), cheap=True, linear=("x",)),
-    Op("neg", "x", ("-1",), cheap=True, linear=("x",), habit="turns the sign"),
+    Op("div", "x y", ("1/y", "-out/y"), domain=("y != 0",), linear=("x",)),
+    Op("neg", "x", ("-1",), linear=("x",), habit="turns the sign"),
     Op(
-        "identity", "x", ("1",), cheap=True, linear=("x",), view=True, internal=True,
+        "identity", "x", ("1",), linear=("x",), view=True, internal=True,
         habit="passes the gradient on",
     ),
     # The two guards are what keeps x^2 at 0 and 0^y from turning into 0/0.
@@ -37,7 +37,7 @@ OPS = [
         domain=(Worded("x > 0 or y integer, or x = 0 and y >= 0", _power_defined),),
     ),
     Op("inv", "x", ("-out^2",), form="1/x", domain=("x != 0",), aliases="reciprocal"),
-    Op("square", "x", ("2*x",), form="x*x", cheap=True),
+    Op("square", "x", ("2*x",), form="x*x"),
     *(
         Op(name, "x y", ("0", "0"), kink=("x - y",), locally_constant=True)
         for name in ("lt", "le", "gt", "ge", "eq", "ne")

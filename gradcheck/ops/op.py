@@ -63,7 +63,6 @@ class Op:
         choice: whether the first operand chooses one of the other two, which alone counts.
         locally_constant: whether it is constant wherever it does not jump.
         staircase: whether it jumps once in every unit, however large the operand is.
-        cheap: of an elementwise op: whether it is estimated to cost as much as an addition, in many digits.
         linear: of an elementwise op: groups of operands in which it is linear, those outside standing still.
         internal: True for ops that no text can call.
         habit: what the gate does to gradients, as teachers say it; "" if there is nothing to say.
@@ -72,7 +71,7 @@ class Op:
     """
 
     __slots__ = (
-        "aliases", "args", "cheap", "choice", "defaults", "domain", "fills", "form", "forward",
+        "aliases", "args", "choice", "defaults", "domain", "fills", "form", "forward",
         "functions", "habit", "internal", "kink", "linear", "locally_constant", "measures", "moves",
         "name", "params", "partials", "rule_shapes", "shape", "staircase", "sums", "view", "vjp",
     )  # fmt: skip
@@ -100,7 +99,6 @@ class Op:
         choice: bool = False,
         locally_constant: bool = False,
         staircase: bool = False,
-        cheap: bool = False,
         linear: Rules = (),
         internal: bool = False,
         habit: str = "",
@@ -125,7 +123,6 @@ class Op:
         self.choice = choice
         self.locally_constant = locally_constant
         self.staircase = staircase
-        self.cheap = cheap
         self.linear = tuple(tuple(group.split()) for group in linear)
         self.internal = internal
         self.habit = habit

@@ -10,9 +10,9 @@ from __future__ import annotations
 from gradcheck.ops.op import Op
 
 OPS = [
-    Op("abs", "x", ("sign(x)",), kink=("x",), cheap=True),
+    Op("abs", "x", ("sign(x)",), kink=("x",)),
     Op("sign", "x", ("0",), kink=("x",), locally_constant=True),
-    Op("step", "x", ("0",), kink=("x",), locally_constant=True, cheap=True),
+    Op("step", "x", ("0",), kink=("x",), locally_constant=True),
     Op("heaviside", "x", ("0",), kink=("x",), locally_constant=True),
     *(
         Op(name, "x", ("0",), kink=(edge,), locally_constant=True, staircase=True)
@@ -21,13 +21,13 @@ OPS = [
     Op(
         "max", "x y",
         ("where(x > y, 1, where(x == y, 0.5, 0))", "where(y > x, 1, where(x == y, 0.5, 0))"),
-        kink=("x - y",), cheap=True, aliases="maximum",
+        kink=("x - y",), aliases="maximum",
         habit="routes: the larger input gets it all, equal ones share it",
     ),
     Op(
         "min", "x y",
         ("where(x < y, 1, where(x == y, 0.5, 0))", "where(y < x, 1, where(x == y, 0.5, 0))"),
-        kink=("x - y",), cheap=True, aliases="minimum",
+        kink=("x - y",), aliases="minimum",
         habit="routes: the smaller input gets it all, equal ones share it",
     ),
     Op(
@@ -42,7 +42,7 @@ OPS = [
     # `select` passes nothing at all, not a zero, to the branch that was not taken: a zero
     # would meet the infinite slope of that branch and become NaN.
     Op(
-        "where", "c x y", vjp=("0", "select(c, g)", "select(c == 0, g)"), moves=True, choice=True, cheap=True,
+        "where", "c x y", vjp=("0", "select(c, g)", "select(c == 0, g)"), moves=True, choice=True,
         linear=("x y",), habit="routes: the chosen branch gets it all",
     ),
     Op("select", "c g", fills=True, linear=("g",), internal=True),

@@ -61,6 +61,9 @@ def _check(report: Report, check: Check, view: View) -> list[Line]:
         if g.reason:
             line = [(f"  {visible(g.name)}: ", ""), (g.verdict, g.verdict), (f": {visible(g.reason)}", "")]
             result += fold(line, view.width, 6)
+        if g.proved is False:
+            said = f"  {visible(g.name)}: the finite difference is estimated, not proved"
+            result += fold([(said, "dim")], view.width, 6)
     return result
 
 
