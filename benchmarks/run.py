@@ -20,8 +20,8 @@ from pathlib import Path
 
 from figures import Figure, progress, table
 
-BENCHMARKS = ("startup", "parsing", "scalar_graphs", "symbolic", "error_bars", "networks")
-PACKAGES = ("gradcheck", "click", "numpy", "sympy", "mpmath", "rich", "micrograd", "torch", "autograd")
+BENCHMARKS = ("startup", "parsing", "scalar_graphs", "symbolic", "error_bars", "exact_checks", "networks")
+PACKAGES = ("gradcheck", "click", "numpy", "sympy", "python-flint", "mpmath", "rich", "micrograd", "torch", "autograd")
 
 
 def machine() -> str:
