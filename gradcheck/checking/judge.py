@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 AGREE, KINK, LOSSY, NOT_EXERCISED = "agree", "kink", "lossy", "not_exercised"
 INCONCLUSIVE, DISAGREE = "inconclusive", "disagree"
 
+PROVED, DISPROVED = "proved", "disproved"
+"""What a proof over a box says; it may be inconclusive too."""
+
 SEVERITY = (AGREE, NOT_EXERCISED, KINK, LOSSY, INCONCLUSIVE, DISAGREE)
 """Verdicts from the best to the worst."""
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gradcheck.checking import judge
 from gradcheck.checking.problem import Origin
+from gradcheck.checking.proof import CODES, PROVED, Proof
 from gradcheck.checking.tensor import Gradient, Tensor, plain
 from gradcheck.errors import GradcheckError
 from gradcheck.ops.shapes import show
@@ -21,6 +22,9 @@ FORMAT = 1
 
 LISTED = 10_000
 """Numbers of one spec up to which the JSON report lists each; beyond, those that are not plain agreement."""
+
+WORST = (PROVED, *judge.SEVERITY, judge.DISPROVED)
+"""Words of numbers and of proofs, from the best to the worst."""
 
 ERROR = "error"
 """The verdict of a run in which something could not be read or computed."""
@@ -149,6 +153,7 @@ class Report(NamedTuple):
         failures: errors of problems that could not be read or computed.
         stopped: True if --fail-fast left problems out.
         of_files: whether it is about files, and not about an expression that was typed.
+        over: what was proved over boxes.
     """
 
     checks: Sequence[Check]
@@ -158,6 +163,7 @@ class Report(NamedTuple):
     failures: Sequence[GradcheckError] = ()
     stopped: bool = False
     of_files: bool = False
+    over: Sequence[Proof] = ()
 
     @property
     def words(self) -> list[str]:
@@ -188,13 +194,17 @@ class Report(NamedTuple):
         """The word for the whole run; `error` if something could not be read or computed."""
         if self.failures:
             return ERROR
-        return judge.NOT_EXERCISED if self.exit_code == 5 else judge.overall(self.words)
+        if self.exit_code == 5:
+            return judge.NOT_EXERCISED
+        found = [judge.overall(self.words)] if self.checks else []
+        return max([*found, *(proof.word for proof in self.over)], key=WORST.index)
 
     @property
     def exit_code(self) -> int:
         """The exit status; a problem in which nothing was exercised is as bad as none at all."""
         codes = [failure.exit_code for failure in self.failures]
         codes += [judge.exit_code([w for check in one for w in check.words], self.strict) for one in self.problems]
+        codes += [1 if self.strict and proof.word != PROVED else CODES[proof.word] for proof in self.over]
         return next((code for code in judge.EXIT_CODES if code in codes), 5)
 
     @property
@@ -220,6 +230,8 @@ class Report(NamedTuple):
             "exit_code": self.exit_code,
             "checks": [check.to_dict() for check in self.checks],
         }
+        if self.over:
+            found["over"] = [proof.to_dict() for proof in self.over]
         return {**found, "errors": [located(failure) for failure in self.failures]} if self.of_files else found
 
 

@@ -45,6 +45,12 @@ MAX_INPUT = 64_000_000
     help="Your own gradient for an input, a formula or a number: the verdict is about it.",
 )
 @click.option(
+    "--over",
+    metavar="x=-5..5,y=0..1",
+    help="Prove it everywhere: your claims, or else backprop's rules, over a box; what does not move has its value "
+    "in --at. Without values for all variables nothing else is checked.",
+)
+@click.option(
     "--engine", "engines", metavar="a,b", help="Methods: backprop, symbolic, finite_difference (default: all)."
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 on anything but `agree`.")
@@ -53,7 +59,7 @@ MAX_INPUT = 64_000_000
 @color_option
 def expr(
     expression: str, at: tuple[str, ...], points: int, seed: int, wrt: str | None,
-    claims: tuple[str, ...], engines: str | None, strict: bool, traced: bool, outputs: tuple[str, ...],
+    claims: tuple[str, ...], over: str | None, engines: str | None, strict: bool, traced: bool, outputs: tuple[str, ...],
     color: str,
 ) -> None:  # fmt: skip
     """Check the gradient of EXPRESSION (`-` reads it from standard input).
@@ -62,6 +68,7 @@ def expr(
     gradcheck expr "(x+y)*z" --at x=-2,y=5,z=-4
     gradcheck expr "q = x + y; f = q*z" --claim x=z
     gradcheck expr "sum(W @ x)" --at "W=randn(2,3),x=[1,2,3]"
+    gradcheck expr "1/(1+exp(-x))" --over x=-5..5 --claim x="exp(-x)/(1+exp(-x))^2"
 
     Exit status: 0 right, 1 wrong, 2 bad input, 4 undecided, 5 nothing was exercised.
     """  # noqa: D301 - click reads the backspace as "keep these lines"
@@ -80,14 +87,30 @@ def expr(
         engines=names(engines) if engines is not None else ENGINES,
         points=points, seed=seed, strict=strict,
     )  # fmt: skip
-    problem = problem_of_text(Source(expression, name), read(at) if at else [], _claims(claims), settings)
+    given = read(at) if at else []
+    box = None
+    if over is not None:
+        from gradcheck.checking.boxes import completed, parse_box
+
+        box = parse_box(Source(over, "--over"))
+        given, named = completed(given, box), {*(given[0] if given else ())}
+    problem = problem_of_text(Source(expression, name), given, _claims(claims), settings)
     with watched(color):
-        report, derived = _run(problem, settings, traced)
+        if box is None or traced or named.issuperset(problem.graph.inputs):
+            report, derived = _run(problem, settings, traced)
+        else:
+            from gradcheck.checking.report import Report
+
+            report, derived = Report([], settings.columns, None, strict), None
+        if box is not None:
+            from gradcheck.checking.everywhere import prove_problem
+
+            report = report._replace(over=prove_problem(problem, box))
     options = [f"--claim={c}" for c in claims]
     options += [f"--wrt={wrt}"] if wrt is not None else []
     options += [f"--engine={engines}"] if engines is not None else []
     options += ["--strict"] if strict else []
-    replay = () if at or not problem.graph.inputs else _replays(report, expression, options)
+    replay = () if given or not problem.graph.inputs else _replays(report, expression, options)
     from gradcheck.writing.view import View
 
     deliver(report, REPORT, targets, View(replay=replay, above=derived), color)

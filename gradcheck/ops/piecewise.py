@@ -38,6 +38,7 @@ OPS = [
             "where(max(x, lo) > hi, 1, 0)",
         ),
         form="min(max(x, lo), hi)", kink=("x - lo", "max(x, lo) - hi"), aliases="clamp",
+        over={"lo": (-2.0, -1.0), "hi": (1.0, 2.0)},
     ),
     # `select` passes nothing at all, not a zero, to the branch that was not taken: a zero
     # would meet the infinite slope of that branch and become NaN.

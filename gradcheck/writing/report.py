@@ -29,10 +29,18 @@ def body(report: Report, view: View) -> list[Line]:
     if report.of_files:
         from gradcheck.writing import by_tensor
 
-        return [*by_tensor.lines(report, view), *_failures(report, view.width)]
+        return [*by_tensor.lines(report, view), *_over(report, view), *_failures(report, view.width)]
     from gradcheck.writing import by_number
 
-    return by_number.lines(report, view)
+    return [*by_number.lines(report, view), *_over(report, view)]
+
+
+def _over(report: Report, view: View) -> list[Line]:
+    if not report.over:
+        return []
+    from gradcheck.writing import over
+
+    return over.lines(report.over, view)
 
 
 def _failures(report: Report, width: int) -> list[Line]:
@@ -59,6 +67,8 @@ def _failures(report: Report, width: int) -> list[Line]:
 
 def summary(report: Report) -> str:
     """Return in a sentence or some what was checked, by what, and what came of it."""
+    if report.over and not report.checks:
+        return _proved(report)
     counts = report.counts()
     said = ", ".join(f"{count:,} {word}" for word, count in counts.items()) or "nothing to check"
     text = f"Checked {_what(report)}: {said}."
@@ -67,7 +77,13 @@ def summary(report: Report) -> str:
         text += f" A relative error of {report.caught:.1g} would have shown."
     if report.of_files:
         text += _beside(report)
-    return text
+    return f"{text} {_proved(report)}" if report.over else text
+
+
+def _proved(report: Report) -> str:
+    from gradcheck.writing import over
+
+    return over.summary(report.over)
 
 
 def _what(report: Report) -> str:

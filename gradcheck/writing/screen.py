@@ -23,6 +23,8 @@ STYLES = {
     "not_exercised": "yellow",
     "inconclusive": "magenta",
     "disagree": "bold red",
+    "proved": "green",
+    "disproved": "bold red",
 }
 
 AUTO, ALWAYS, NEVER = "auto", "always", "never"
