@@ -21,7 +21,7 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "expr": "expr", "trace": "trace", "verify": "verify", "init": "init",
-    "schema": "tables", "ops": "tables", "layers": "tables",
+    "prove": "prove", "schema": "tables", "ops": "tables", "layers": "tables",
 }  # fmt: skip
 """Command → its module in `gradcheck.commands`."""
 

@@ -3,6 +3,8 @@
     box      = interval { "," interval }
     interval = name "=" bound ".." bound
     bound    = constant expression
+
+A bound is a value as --at takes them: pi/2 is one, an infinity is none.
 """
 
 from __future__ import annotations
@@ -58,6 +60,22 @@ def parse_box(source: Source) -> dict[str, Interval]:
             raise LanguageError("one box at a time", source, (end, end + 1), "separate variables with `,`")
 
 
+def box_of(given: str | Mapping[str, Sequence[float]]) -> dict[str, Interval]:
+    """Return the box that a program gives: intervals by name, or the text of --over.
+
+    Raises:
+        LanguageError, PointError: for what is no box.
+    """
+    if isinstance(given, str):
+        return parse_box(Source(given, "--over"))
+    try:
+        return parse_box(
+            Source(",".join(f"{name}={float(a)!r}..{float(b)!r}" for name, (a, b) in given.items()), "over")
+        )
+    except (AttributeError, TypeError, ValueError):
+        raise PointError("over= takes names and intervals (low, high), or text", hint=EXAMPLE) from None
+
+
 def _end(text: str, pos: int) -> int:
     """Return the place of the next separator outside brackets."""
     depth = 0
@@ -99,7 +117,5 @@ def completed(given: Sequence[Mapping[str, Any]], box: Mapping[str, Interval]) -
     """
     if len(given) > 1:
         raise UsageError(f"--over goes with one point, and --at has {len(given)}", hint="give one point in --at")
-    middle = {
-        name: Value("number", (), one.low / 2 + one.high / 2, one.source, one.span) for name, one in box.items()
-    }
+    middle = {name: Value("number", (), one.low / 2 + one.high / 2, one.source, one.span) for name, one in box.items()}
     return [{**middle, **(given[0] if given else {})}]

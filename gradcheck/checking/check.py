@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradcheck import progress
@@ -13,6 +13,7 @@ from gradcheck.errors import DomainError, Source
 from gradcheck.ops import OWN
 
 if TYPE_CHECKING:
+    from gradcheck.checking.boxes import Interval
     from gradcheck.checking.place import Place
     from gradcheck.checking.report import Check, Fact, Report
 
@@ -22,6 +23,7 @@ def check(
     at: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None = None,
     *,
     claims: Mapping[str, str | float] | None = None,
+    over: str | Mapping[str, tuple[float, float]] | None = None,
     settings: Settings | None = None,
     **options: Any,
 ) -> Report:
@@ -32,6 +34,8 @@ def check(
         at: a point as a mapping of names to numbers or arrays, several points as a list of
             mappings or as the text of --at; None chooses seeded points inside the domain.
         claims: gradients to grade: input name → formula or number.
+        over: a box on which to prove the claims, or else backprop's rules: input name → (low, high), or the
+            text of --over. Without values for all inputs nothing else is checked.
         settings: what to check and how.
         **options: fields of the settings as keywords: wrt, engines, points, seed, strict.
 
@@ -44,7 +48,34 @@ def check(
             where the function or its slope is not defined (DomainError).
     """
     settings = (settings or Settings())._replace(**options)
-    return check_problem(problem_of_text(Source(expression), points.given(at), claims or {}, settings), settings)
+    given, box = points.given(at), {}
+    if over is not None:
+        from gradcheck.checking.boxes import box_of, completed
+
+        box = box_of(over)
+        given, named = completed(given, box), {*(given[0] if given else ())}
+    problem = problem_of_text(Source(expression), given, claims or {}, settings)
+    return check_problem(problem, settings) if over is None else check_over(problem, settings, box, named)
+
+
+def check_over(problem: Problem, settings: Settings, box: Mapping[str, Interval], named: Collection[str]) -> Report:
+    """Prove a problem over a box; check it at its point too if every input has been given a value.
+
+    Args:
+        problem: what is asked, at a point that the box completes.
+        settings: how.
+        box: where its inputs move.
+        named: the inputs that have been given values.
+
+    Raises:
+        DomainError: if the function is certainly not defined somewhere in the box.
+    """
+    from gradcheck.checking.everywhere import prove_problem
+    from gradcheck.checking.report import Report
+
+    whole = all(name in named for name in problem.graph.inputs)
+    report = check_problem(problem, settings) if whole else Report([], settings.columns, None, settings.strict)
+    return report._replace(over=prove_problem(problem, box))
 
 
 def check_problem(problem: Problem, settings: Settings, located: Sequence[points.Point] | None = None) -> Report:

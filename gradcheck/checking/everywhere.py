@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from itertools import islice, product
 from typing import Any
 
+from flint import arb
+
 from gradcheck import progress
 from gradcheck.arithmetic import balls
 from gradcheck.checking import forward
 from gradcheck.checking.boxes import Interval
-from gradcheck.checking.gap import DIGITS, Gap, Graded, by_claim, by_rules
+from gradcheck.checking.gap import DIGITS, Gap, by_claim, by_rules
 from gradcheck.checking.identity import identical
 from gradcheck.checking.over import Outside, prove
 from gradcheck.checking.problem import Problem
@@ -18,7 +20,6 @@ from gradcheck.checking.proof import CLAIMED, RULE, Box, Proof, Side
 from gradcheck.engines.enclosure import around
 from gradcheck.errors import DomainError, PointError, Source, UsageError
 from gradcheck.graph.graph import Graph
-from gradcheck.ops import OPS
 from gradcheck.ops.op import Op
 
 CORNERS = 64
@@ -81,6 +82,15 @@ def _refusing(graph: Graph, names: Sequence[str], fixed: Mapping[str, float]) ->
     return outside
 
 
+def prove_ops(rows: Sequence[Op]) -> list[Proof]:
+    """Prove the rules of elementwise ops."""
+    found: list[Proof] = []
+    for k, row in enumerate(rows):
+        progress.say(row.name, k, len(rows))
+        found += prove_op(row)
+    return found
+
+
 def prove_op(row: Op) -> list[Proof]:
     """Prove each rule of an elementwise op of the table over its domain within a box."""
     graph = Graph(Source("", row.name))
@@ -110,7 +120,7 @@ def _domain_of(row: Op, names: Sequence[str], fixed: Mapping[str, float]) -> Out
         return lambda box, middle: False
     with balls.precision(DIGITS):
         holds = balls.system(DIGITS).compile(conditions, row.args)
-    still = {name: balls.arb(x) for name, x in fixed.items()}
+    still = {name: arb(x) for name, x in fixed.items()}
 
     def outside(box: Box, middle: tuple[float, ...]) -> bool:
         operands: dict[str, Any] = {**still, **dict(zip(names, map(around, box), strict=True))}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flint import arb_series
+from flint import arb, arb_series
 
 from gradcheck.arithmetic import balls, series
 from gradcheck.arithmetic.balls import ZERO
@@ -60,7 +60,9 @@ class Gap:
         names: the inputs that move, in the order of the axes.
     """
 
-    def __init__(self, graph: Graph, wrt: str, names: Sequence[str], fixed: Mapping[str, float], graded: Graded) -> None:
+    def __init__(
+        self, graph: Graph, wrt: str, names: Sequence[str], fixed: Mapping[str, float], graded: Graded
+    ) -> None:
         self.graph = graph
         self.wrt = wrt
         self.names = list(names)
@@ -69,7 +71,7 @@ class Gap:
         self._balls, self._series = balls.system(DIGITS), series.system(DIGITS)
 
     def _inputs(self, point: Sequence[Any]) -> dict[str, Any]:
-        return {**{n: balls.arb(x) for n, x in self._fixed.items()}, **dict(zip(self.names, point, strict=True))}
+        return {**{n: arb(x) for n, x in self._fixed.items()}, **dict(zip(self.names, point, strict=True))}
 
     def at(self, point: Sequence[Any]) -> tuple[Any, Any]:
         """Return the graded gradient and the derivative at a point of balls."""

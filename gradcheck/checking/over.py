@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from flint import arb
+
 from gradcheck.arithmetic import balls
 from gradcheck.checking import judge
 from gradcheck.checking.gap import DIGITS, Gap
@@ -23,6 +25,9 @@ TOLERANCE = 1e-9
 
 FLOOR = 1e-18
 """The same as a part of the largest derivative met anywhere: enough where it is as good as zero."""
+
+LEAST = 1e-30
+"""The bound to prove where no derivative can be told from zero at all."""
 
 WORK = 2_000_000
 """Gates that may be computed, a coefficient of a series counting as one: some five seconds."""
@@ -125,13 +130,12 @@ class _Proof:
         box, scale = part.box, 0.0
         for share in PROBES:
             point = tuple(low + share * (high - low) for low, high in box)
-            graded, derivative = self.gap.at([balls.arb(x) for x in point])
+            graded, derivative = self.gap.at([arb(x) for x in point])
             scale = max(scale, below(derivative))
             if (wrong := refuted(graded, derivative, scale, point)) is not None:
                 return wrong
         self.largest = max(self.largest, scale)
-        enough = max(scale * TOLERANCE, self.largest * FLOOR)
-        plan = planned(box, series, enough / 2)
+        plan = planned(box, series, self._enough(scale) / 2)
         if isinstance(plan, int):
             return halves(part, plan) or "float64 has no number between its ends"
         size = 0.0
@@ -142,16 +146,21 @@ class _Proof:
             size, scale = max(size, above(difference)), max(scale, below(derivative))
             point = tuple(float(x) for x in node)
             if refuted(graded, derivative, scale, point) is not None:
-                at_float = self.gap.at([balls.arb(x) for x in point])
+                at_float = self.gap.at([arb(x) for x in point])
                 if (wrong := refuted(*at_float, scale, point)) is not None:
                     return wrong
-        bound = above(balls.arb(plan.lebesgue) * balls.arb(size) + balls.arb(plan.remainder))
-        if bound > max(scale * TOLERANCE, self.largest * FLOOR):
+        bound = above(arb(plan.lebesgue) * arb(size) + arb(plan.remainder))
+        if bound > self._enough(scale):
             return halves(part, widest(part)) or "float64 has no number between its ends"
         self.boxes += 1
         self.bound = max(self.bound, bound)
-        self.relative = max(self.relative, bound / max(scale, self.largest * TOLERANCE) if bound else 0.0)
+        if beside := max(scale, self.largest * FLOOR / TOLERANCE):
+            self.relative = max(self.relative, bound / beside)
         return []
+
+    def _enough(self, scale: float) -> float:
+        """Return the bound to prove in a part with derivatives of such a size."""
+        return max(scale * TOLERANCE, self.largest * FLOOR) or LEAST
 
     def _closer(self, part: Part) -> str | list[Part]:
         """Halve a part in which something has no series, across the axis that tells; or cut it out."""

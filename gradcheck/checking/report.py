@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gradcheck.checking import judge
 from gradcheck.checking.problem import Origin
-from gradcheck.checking.proof import CODES, PROVED, Proof
+from gradcheck.checking.proof import CODES, Proof
 from gradcheck.checking.tensor import Gradient, Tensor, plain
 from gradcheck.errors import GradcheckError
 from gradcheck.ops.shapes import show
@@ -23,7 +23,7 @@ FORMAT = 1
 LISTED = 10_000
 """Numbers of one spec up to which the JSON report lists each; beyond, those that are not plain agreement."""
 
-WORST = (PROVED, *judge.SEVERITY, judge.DISPROVED)
+WORST = (judge.PROVED, *judge.SEVERITY, judge.DISPROVED)
 """Words of numbers and of proofs, from the best to the worst."""
 
 ERROR = "error"
@@ -204,7 +204,7 @@ class Report(NamedTuple):
         """The exit status; a problem in which nothing was exercised is as bad as none at all."""
         codes = [failure.exit_code for failure in self.failures]
         codes += [judge.exit_code([w for check in one for w in check.words], self.strict) for one in self.problems]
-        codes += [1 if self.strict and proof.word != PROVED else CODES[proof.word] for proof in self.over]
+        codes += [1 if self.strict and proof.word != judge.PROVED else CODES[proof.word] for proof in self.over]
         return next((code for code in judge.EXIT_CODES if code in codes), 5)
 
     @property

@@ -12,6 +12,9 @@ from gradcheck.commands.output import color_option, deliver, names, output_optio
 from gradcheck.writing.formats import REPORT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gradcheck.checking.boxes import Interval
     from gradcheck.checking.problem import Problem
     from gradcheck.checking.report import Report
     from gradcheck.checking.settings import Settings
@@ -88,7 +91,7 @@ def expr(
         points=points, seed=seed, strict=strict,
     )  # fmt: skip
     given = read(at) if at else []
-    box = None
+    box, named = None, set()
     if over is not None:
         from gradcheck.checking.boxes import completed, parse_box
 
@@ -96,16 +99,7 @@ def expr(
         given, named = completed(given, box), {*(given[0] if given else ())}
     problem = problem_of_text(Source(expression, name), given, _claims(claims), settings)
     with watched(color):
-        if box is None or traced or named.issuperset(problem.graph.inputs):
-            report, derived = _run(problem, settings, traced)
-        else:
-            from gradcheck.checking.report import Report
-
-            report, derived = Report([], settings.columns, None, strict), None
-        if box is not None:
-            from gradcheck.checking.everywhere import prove_problem
-
-            report = report._replace(over=prove_problem(problem, box))
+        report, derived = _run(problem, settings, traced, box, named)
     options = [f"--claim={c}" for c in claims]
     options += [f"--wrt={wrt}"] if wrt is not None else []
     options += [f"--engine={engines}"] if engines is not None else []
@@ -117,12 +111,17 @@ def expr(
     sys.exit(report.exit_code)
 
 
-def _run(problem: Problem, settings: Settings, traced: bool) -> tuple[Report, Trace | None]:
-    """Check every point, and derive the gradient at the first."""
-    from gradcheck.checking.check import check_problem
+def _run(
+    problem: Problem, settings: Settings, traced: bool, box: Mapping[str, Interval] | None, named: set[str]
+) -> tuple[Report, Trace | None]:
+    """Check every point, or prove it over a box, and derive the gradient at the first point."""
+    from gradcheck.checking.check import check_over, check_problem
 
-    located = problem.points()
-    report = check_problem(problem, settings, located)
+    if box is not None:
+        report, located = check_over(problem, settings, box, named), problem.points()
+    else:
+        located = problem.points()
+        report = check_problem(problem, settings, located)
     if not traced:
         return report, None
     from gradcheck.deriving.tracer import trace_problem

@@ -34,7 +34,10 @@ OPS = [
     Op("asin", "x", ("1/sqrt(1 - x^2)",), domain=("x >= -1", "x <= 1"), aliases="arcsin"),
     Op("acos", "x", ("-1/sqrt(1 - x^2)",), domain=("x >= -1", "x <= 1"), aliases="arccos"),
     Op("atan", "x", ("1/(1 + x^2)",), aliases="arctan"),
-    Op("atan2", "x y", ("y/(x^2 + y^2)", "-x/(x^2 + y^2)"), domain=("x^2 + y^2 != 0",), aliases="arctan2", over={"y": (0.5, 4.0)}),
+    Op(
+        "atan2", "x y", ("y/(x^2 + y^2)", "-x/(x^2 + y^2)"),
+        domain=("x^2 + y^2 != 0",), aliases="arctan2", over={"y": (0.5, 4.0)},
+    ),
     Op("sinh", "x", ("cosh(x)",)),
     Op("cosh", "x", ("sinh(x)",)),
     Op("tanh", "x", ("1 - out^2",)),

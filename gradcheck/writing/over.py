@@ -42,10 +42,11 @@ def summary(proofs: Sequence[Proof]) -> str:
 
 def _title(proof: Proof) -> Line:
     where = f"{visible(proof.file)}:{proof.line}  " if proof.file else ""
-    graded = f" = {visible(proof.formula)}" if proof.formula else ""
+    graded = f"{METHODS[proof.graded]} d/d{visible(proof.input)}"
+    formula = f" = {visible(proof.formula)}" if proof.formula else ""
     at = "".join(f", {visible(name)} = {number(x)}" for name, x in proof.at.items())
     return [
-        (where, ""), (visible(proof.source), "head"), (f"   {METHODS[proof.graded]} d/d{visible(proof.input)}{graded}", ""),
+        (where, ""), (visible(proof.source), "head"), (f"   {graded}{formula}", ""),
         (f"   over {_box(proof.box)}{at}", ""),
     ]  # fmt: skip
 
