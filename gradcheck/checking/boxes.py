@@ -69,11 +69,10 @@ def box_of(given: str | Mapping[str, Sequence[float]]) -> dict[str, Interval]:
     if isinstance(given, str):
         return parse_box(Source(given, "--over"))
     try:
-        return parse_box(
-            Source(",".join(f"{name}={float(a)!r}..{float(b)!r}" for name, (a, b) in given.items()), "over")
-        )
+        sides = {name: (float(low), float(high)) for name, (low, high) in given.items()}
     except (AttributeError, TypeError, ValueError):
         raise PointError("over= takes names and intervals (low, high), or text", hint=EXAMPLE) from None
+    return parse_box(Source(",".join(f"{name}={low!r}..{high!r}" for name, (low, high) in sides.items()), "over"))
 
 
 def _end(text: str, pos: int) -> int:

@@ -16,10 +16,11 @@ from gradcheck.checking.gap import DIGITS, Gap, by_claim, by_rules
 from gradcheck.checking.identity import identical
 from gradcheck.checking.over import Outside, prove
 from gradcheck.checking.problem import Problem
-from gradcheck.checking.proof import CLAIMED, RULE, Box, Proof, Side
+from gradcheck.checking.proof import CLAIMED, RULE, Box, BoxProof, Side
 from gradcheck.engines.enclosure import around
 from gradcheck.errors import DomainError, PointError, Source, UsageError
 from gradcheck.graph.graph import Graph
+from gradcheck.ops import OWN
 from gradcheck.ops.op import Op
 
 CORNERS = 64
@@ -32,7 +33,7 @@ USUAL: Side = (-4.0, 4.0)
 """Where an operand of an op moves, unless its row says otherwise."""
 
 
-def prove_problem(problem: Problem, box: Mapping[str, Interval]) -> list[Proof]:
+def prove_problem(problem: Problem, box: Mapping[str, Interval]) -> list[BoxProof]:
     """Grade an expression's gradients over a box: the claims if there are any, else what backprop's rules give.
 
     Raises:
@@ -62,7 +63,7 @@ def prove_problem(problem: Problem, box: Mapping[str, Interval]) -> list[Proof]:
         same = identical(graph, name, graded, *([claim.graph] if claim else []))
         finding = prove(Gap(graph, name, list(sides), fixed, graded), tuple(sides.values()), outside, same)
         kind, formula = (CLAIMED, claim.source.text) if claim else (RULE, None)
-        found.append(Proof(problem.title, name, kind, formula, sides, fixed, finding))
+        found.append(BoxProof(problem.title, name, kind, formula, sides, fixed, finding))
     return found
 
 
@@ -82,18 +83,57 @@ def _refusing(graph: Graph, names: Sequence[str], fixed: Mapping[str, float]) ->
     return outside
 
 
-def prove_ops(rows: Sequence[Op]) -> list[Proof]:
+def prove_ops(rows: Sequence[Op]) -> list[BoxProof]:
     """Prove the rules of elementwise ops."""
-    found: list[Proof] = []
+    found: list[BoxProof] = []
     for k, row in enumerate(rows):
         progress.say(row.name, k, len(rows))
         found += prove_op(row)
     return found
 
 
-def prove_op(row: Op) -> list[Proof]:
-    """Prove each rule of an elementwise op of the table over its domain within a box."""
-    graph = Graph(Source("", row.name))
+def prove_own(problem: Problem) -> list[BoxProof]:
+    """Prove the rules of the ops of a spec that say over which box.
+
+    Raises:
+        DomainError: if an op certainly has no value somewhere in its box.
+    """
+    graph = problem.graph
+    found: list[BoxProof] = []
+    seen: set[str] = set()
+    for node in graph.gates:
+        rows = [OWN[graph.ops[node]]] if graph.ops[node] in OWN else []
+        while rows:
+            row = rows.pop()
+            rows += row.functions.values()
+            if row.over and row.name not in seen:
+                seen.add(row.name)
+                found += _at_home(row, problem, node)
+    return found
+
+
+def _at_home(row: Op, problem: Problem, node: int) -> list[BoxProof]:
+    """Prove the rules of an op of a spec, with the place where it is used."""
+    source, span = problem.graph.source, problem.graph.span(node)
+    try:
+        proofs = prove_op(row, own=True)
+    except DomainError as error:
+        raise DomainError(f"over: {error.message}", source, span, error.hint) from None
+    line = source.position(span[0])[0]
+    return [proof._replace(file=problem.origin.file, line=line) for proof in proofs]
+
+
+def prove_op(row: Op, own: bool = False) -> list[BoxProof]:
+    """Prove each rule of an elementwise op over a box.
+
+    Args:
+        row: the op.
+        own: whether someone chose the box, so that the op has to have a value in all of it.
+
+    Raises:
+        DomainError: if the op of a spec certainly has no value somewhere in the box.
+    """
+    graph = Graph(Source("", row.name.partition("#")[0]))
     gate = graph.gate(row.name, [graph.input(name) for name in row.args])
     sides = {name: row.over.get(name, USUAL) for name in row.args}
     graph.output = gate
@@ -103,13 +143,14 @@ def prove_op(row: Op) -> list[Proof]:
         graph.output = graph.gate("mul", [gate, graph.input(UPSTREAM)])
     moving = {name: side for name, side in sides.items() if side[0] < side[1]}
     fixed = {name: side[0] for name, side in sides.items() if name not in moving}
+    outside = _refusing(graph, list(moving), fixed) if own else _domain_of(row, list(moving), fixed)
     found = []
     for name, rule in zip(row.args, row.rules(), strict=True):
         if name in moving:
             gap = Gap(graph, name, list(moving), fixed, by_rules(name))
-            finding = prove(gap, tuple(moving.values()), _domain_of(row, list(moving), fixed))
+            finding = prove(gap, tuple(moving.values()), outside)
             formula = row.partials[row.args.index(name)] if row.partials else rule
-            found.append(Proof(row.name.partition("#")[0], name, RULE, formula, moving, fixed, finding))
+            found.append(BoxProof(row.name.partition("#")[0], name, RULE, formula, moving, fixed, finding))
     return found
 
 

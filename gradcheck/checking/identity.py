@@ -40,13 +40,14 @@ def identical(graph: Graph, wrt: str, graded: Graded, *formulas: Graph) -> bool:
     if not all(_small(one) for one in (graph, *formulas)):
         return False
     symbols = {name: sympy.Symbol(name, real=True) for name in graph.inputs}
+    zero = sympy.S.Zero
     try:
         values, failures = evaluate(graph, SYMBOLS, symbols)
         if failures:
             return False
         ours = graded(graph, SYMBOLS, values)
         derivative = adjoints(graph, SYMBOLS, values, sympy.S.One)[graph.inputs[wrt]]
-        return _vanishes((0 if ours is None else ours) - (0 if derivative is None else derivative))
+        return _vanishes((zero if ours is None else ours) - (zero if derivative is None else derivative))
     except (ArithmeticError, ValueError, TypeError, AttributeError, NotImplementedError):
         return False
 
@@ -62,7 +63,6 @@ def _small(graph: Graph) -> bool:
 
 
 def _vanishes(difference: Any) -> bool:
-    difference = sympy.sympify(difference, strict=True)
     if difference == 0:
         return True
     powers = difference.atoms(sympy.Pow)

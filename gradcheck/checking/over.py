@@ -42,7 +42,7 @@ SIGNIFICANT = 3 / 8
 """Where a side is held when it is asked along which axis a kink lies: not in the middle, where kinks are."""
 
 
-class Part(NamedTuple):
+class Cell(NamedTuple):
     """A part of the box, and how often each of its sides has been halved."""
 
     box: Box
@@ -81,7 +81,7 @@ class _Proof:
         self.finest = HALVINGS[min(count, len(HALVINGS)) - 1] if count else 0
 
     def run(self) -> Finding:
-        parts = deque([Part(self.whole, (0,) * len(self.whole))])
+        parts = deque([Cell(self.whole, (0,) * len(self.whole))])
         while parts:
             part = parts.popleft()
             if self.left < 0:
@@ -104,7 +104,7 @@ class _Proof:
         identical = self.identical and known
         return Finding(word, bound, relative, 0 if identical else self.boxes, cut=cut, identical=identical, **more)
 
-    def _look(self, part: Part) -> Counterexample | str | list[Part]:
+    def _look(self, part: Cell) -> Counterexample | str | list[Cell]:
         """Look at a part: a counterexample, why nothing is to be had, or the parts to look at next."""
         box, gap = part.box, self.gap
         cost = len(gap.graph) + len(gap.names)
@@ -125,7 +125,7 @@ class _Proof:
             series.append(coefficients)
         return self._measured(part, series)
 
-    def _measured(self, part: Part, series: list[list[Any]]) -> Counterexample | str | list[Part]:
+    def _measured(self, part: Cell, series: list[list[Any]]) -> Counterexample | str | list[Cell]:
         """Bound the difference in a part where both are smooth."""
         box, scale = part.box, 0.0
         for share in PROBES:
@@ -162,7 +162,7 @@ class _Proof:
         """Return the bound to prove in a part with derivatives of such a size."""
         return max(scale * TOLERANCE, self.largest * FLOOR) or LEAST
 
-    def _closer(self, part: Part) -> str | list[Part]:
+    def _closer(self, part: Cell) -> str | list[Cell]:
         """Halve a part in which something has no series, across the axis that tells; or cut it out."""
         box = part.box
         axes = [k for k, n in enumerate(part.halved) if box[k][0] < box[k][1]]
@@ -182,12 +182,12 @@ def held(box: Box, axis: int) -> Box:
     return (*box[:axis], (at, at), *box[axis + 1 :])
 
 
-def widest(part: Part) -> int:
+def widest(part: Cell) -> int:
     """Return the axis along which a part has been halved least."""
     return part.halved.index(min(part.halved))
 
 
-def halves(part: Part, axis: int) -> list[Part]:
+def halves(part: Cell, axis: int) -> list[Cell]:
     """Return the two halves of a part; none if no float64 lies between its ends."""
     box, halved = part
     low, high = box[axis]
@@ -195,7 +195,7 @@ def halves(part: Part, axis: int) -> list[Part]:
     if not low < at < high:
         return []
     often = (*halved[:axis], halved[axis] + 1, *halved[axis + 1 :])
-    return [Part((*box[:axis], side, *box[axis + 1 :]), often) for side in ((low, at), (at, high))]
+    return [Cell((*box[:axis], side, *box[axis + 1 :]), often) for side in ((low, at), (at, high))]
 
 
 def refuted(graded: Any, derivative: Any, scale: float, point: tuple[float, ...]) -> Counterexample | None:

@@ -68,7 +68,7 @@ class Finding(NamedTuple):
     identical: bool = False
 
 
-class Proof(NamedTuple):
+class BoxProof(NamedTuple):
     """A gradient that was graded over a box.
 
     Attributes:

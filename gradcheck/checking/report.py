@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gradcheck.checking import judge
 from gradcheck.checking.problem import Origin
-from gradcheck.checking.proof import CODES, Proof
+from gradcheck.checking.proof import CODES, BoxProof
 from gradcheck.checking.tensor import Gradient, Tensor, plain
 from gradcheck.errors import GradcheckError
 from gradcheck.ops.shapes import show
@@ -163,7 +163,7 @@ class Report(NamedTuple):
     failures: Sequence[GradcheckError] = ()
     stopped: bool = False
     of_files: bool = False
-    over: Sequence[Proof] = ()
+    over: Sequence[BoxProof] = ()
 
     @property
     def words(self) -> list[str]:

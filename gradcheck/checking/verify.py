@@ -9,12 +9,14 @@ from typing import Any
 
 from gradcheck import progress
 from gradcheck.checking.check import check_problem
-from gradcheck.checking.problem import problem_of_network, selected
+from gradcheck.checking.problem import Problem, problem_of_network, selected
+from gradcheck.checking.proof import BoxProof
 from gradcheck.checking.report import Check, Report
 from gradcheck.checking.settings import Settings
 from gradcheck.errors import GradcheckError, InternalError, UsageError, did_you_mean
 from gradcheck.networks.files import networks_in
 from gradcheck.networks.network import Network
+from gradcheck.ops import OWN
 
 
 def verify(
@@ -68,6 +70,7 @@ def check_networks(
     if not failures:
         _check_names(networks, settings.wrt)
     checks: list[Check] = []
+    over: list[BoxProof] = []
     failed, stopped = list(failures), False
     # With patterns a spec without such a tensor is passed over; one that has nothing to check is not.
     chosen = [network for network in networks if settings.wrt is None or selected(network, settings)]
@@ -76,17 +79,19 @@ def check_networks(
         one = _checked(network, settings)
         checks += one.checks
         failed += one.failures
+        over += one.over
         if fail_fast and not one.ok:
             stopped = k + 1 < len(chosen)
             break
-    return Report(checks, settings.columns, None, settings.strict, failed, stopped, of_files=True)
+    return Report(checks, settings.columns, None, settings.strict, failed, stopped, True, over)
 
 
 def _checked(network: Network, settings: Settings) -> Report:
     """Check one network; what stops it, even a bug of ours, stands in its report."""
     problem = problem_of_network(network, settings)
     try:
-        return check_problem(problem, settings)
+        report = check_problem(problem, settings)
+        return report._replace(over=_proved(problem)) if any(row.over for row in OWN.values()) else report
     except GradcheckError as error:
         return Report([], settings.columns, failures=[error], of_files=True)
     except Exception as error:
@@ -96,6 +101,13 @@ def _checked(network: Network, settings: Settings) -> Report:
         return Report([], settings.columns, failures=[InternalError(error, network.source, place)], of_files=True)
     finally:
         problem.release()
+
+
+def _proved(problem: Problem) -> list[BoxProof]:
+    """Return what is proved over the boxes that the ops of a spec name."""
+    from gradcheck.checking.everywhere import prove_own
+
+    return prove_own(problem)
 
 
 def _check_names(networks: Sequence[Network], wanted: Sequence[str] | None) -> None:

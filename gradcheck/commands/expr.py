@@ -62,8 +62,8 @@ MAX_INPUT = 64_000_000
 @color_option
 def expr(
     expression: str, at: tuple[str, ...], points: int, seed: int, wrt: str | None,
-    claims: tuple[str, ...], over: str | None, engines: str | None, strict: bool, traced: bool, outputs: tuple[str, ...],
-    color: str,
+    claims: tuple[str, ...], over: str | None, engines: str | None, strict: bool, traced: bool,
+    outputs: tuple[str, ...], color: str,
 ) -> None:  # fmt: skip
     """Check the gradient of EXPRESSION (`-` reads it from standard input).
 

@@ -55,7 +55,5 @@ def _row(name: str, row: Op | None) -> Op:
     if row is None:
         raise UsageError(f"there is no op `{name}`", hint=did_you_mean(name, FUNCTIONS) or "gradcheck ops lists them")
     if not row.elementwise:
-        raise UsageError(
-            f"`{name}` works on whole arrays, and is not proved over a box", hint="gradcheck expr checks it"
-        )
+        raise UsageError(f"`{name}` works on whole arrays", hint="gradcheck expr checks it at points")
     return row

@@ -32,7 +32,7 @@ Box = tuple[tuple[float, float], ...]
 """The least and the largest value of each variable."""
 
 
-class Plan(NamedTuple):
+class Interpolant(NamedTuple):
     """How a box is looked at.
 
     Attributes:
@@ -82,7 +82,7 @@ def below(ball: Any) -> float:
     return math.nextafter(size, 0.0) if 0 < size < math.inf else 0.0
 
 
-def planned(box: Box, series: Sequence[Sequence[Any]], wanted: float) -> Plan | int:
+def planned(box: Box, series: Sequence[Sequence[Any]], wanted: float) -> Interpolant | int:
     """Return orders with which the remainder is at most `wanted`, or else the axis to halve.
 
     Args:
@@ -103,7 +103,7 @@ def planned(box: Box, series: Sequence[Sequence[Any]], wanted: float) -> Plan | 
         factor *= _lebesgue(order)
     if math.prod(n + 1 for n in orders) > NODES:
         return orders.index(max(orders))
-    return Plan(tuple(orders), remainder * (1 + 2**-40), factor * (1 + 2**-40))
+    return Interpolant(tuple(orders), remainder * (1 + 2**-40), factor * (1 + 2**-40))
 
 
 def _errors(coefficients: Sequence[Any], reach: float) -> Iterator[float]:
@@ -118,7 +118,7 @@ def _lebesgue(order: int) -> float:
     return 2 / math.pi * math.log(order + 1) + 1
 
 
-def nodes(box: Box, plan: Plan) -> Iterator[tuple[Any, ...]]:
+def nodes(box: Box, plan: Interpolant) -> Iterator[tuple[Any, ...]]:
     """Give the Chebyshev nodes of a box, as balls."""
     sides = []
     for side, order in zip(box, plan.orders, strict=True):

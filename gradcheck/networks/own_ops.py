@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,13 +12,15 @@ from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 from gradcheck.networks.records import Ref, Spec
 from gradcheck.networks.steps import NAME, mapping, refs, text
-from gradcheck.networks.tree import Map, Node, Scalar
+from gradcheck.networks.tree import List, Map, Node, Scalar
 from gradcheck.ops import OPS
 from gradcheck.ops.op import Op
 from gradcheck.ops.own import register
 from gradcheck.ops.shapes import Shape, elementwise, show
 
 KEYS = ("args", "forward", "backward")
+OVER = "over"
+"""A key that an op may have: the box over which its rules are proved."""
 
 
 def own_ops(spec: Spec, problems: list[GradcheckError]) -> dict[str, Op]:
@@ -37,8 +40,9 @@ def own_ops(spec: Spec, problems: list[GradcheckError]) -> dict[str, Op]:
 def _row(name: str, ref: Ref, others: Mapping[str, Op]) -> Op:
     node = mapping(ref.place, f"op {name}: args, forward and backward")
     for key, (place, _) in node.items.items():
-        if key not in KEYS:
-            raise place.error(f"unknown key `{key}`", did_you_mean(key, KEYS) or f"known here: {', '.join(KEYS)}")
+        if key not in (*KEYS, OVER):
+            hint = did_you_mean(key, (*KEYS, OVER)) or f"known here: {', '.join((*KEYS, OVER))}"
+            raise place.error(f"unknown key `{key}`", hint)
     for key in KEYS:
         if key not in node.items:
             raise node.error(f"op `{name}` has no {key}", 'as in {args: x, forward: "x^2", backward: {x: "2*x*g"}}')
@@ -47,9 +51,10 @@ def _row(name: str, ref: Ref, others: Mapping[str, Op]) -> Op:
     definition = _parsed(forward, args, others, f"the arguments {', '.join(args)}")
     rules = _rules(name, node, args, others)
     elementwise_only = all(OPS[op].elementwise for op in definition.ops if op not in (INPUT, CONSTANT))
+    over = _over(node.items[OVER][1], args, elementwise_only) if OVER in node.items else {}
     row = Op(
         name, " ".join(args), vjp=tuple(rule.text for rule in rules), form=forward.text,
-        shape=lambda *shapes: _shape(definition, args, shapes),
+        shape=lambda *shapes: _shape(definition, args, shapes), over=over,
     )  # fmt: skip
     row.functions = dict(others)
     row.rule_shapes = tuple(
@@ -57,6 +62,35 @@ def _row(name: str, ref: Ref, others: Mapping[str, Op]) -> Op:
         for rule, arg in zip(rules, args, strict=True)
     )
     return register(row)
+
+
+def _over(node: Node, args: list[str], elementwise_only: bool) -> dict[str, tuple[float, float]]:
+    """Read the box over which an op's rules are proved: argument → [low, high], or a number that stands still."""
+    if not elementwise_only:
+        raise node.error("only ops of single numbers are proved over a box", "this one works on whole arrays")
+    found: dict[str, tuple[float, float]] = {}
+    for name, (place, value) in mapping(node, "over: an interval for each argument").items.items():
+        if name not in args and name != "g":
+            raise place.error(f"the op has no argument `{name}`", did_you_mean(name, [*args, "g"]))
+        found[name] = _side(value, name)
+    for name in args:
+        if name not in found:
+            raise node.error(f"over has no interval for `{name}`", f"add {name}: [-5, 5]")
+    if all(low == high for name, (low, high) in found.items() if name in args):
+        raise node.error("no argument moves", f"as in {args[0]}: [-5, 5]")
+    return found
+
+
+def _side(node: Node, name: str) -> tuple[float, float]:
+    ends = node.items if isinstance(node, List) else [node, node]
+    numbers = [one.value if isinstance(one, Scalar) else None for one in ends]
+    if len(numbers) != 2 or not all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in numbers):
+        raise node.error(f"an interval is two numbers, as in {name}: [-5, 5]")
+    low, high = (float(x) for x in numbers if x is not None)
+    if not -math.inf < low <= high < math.inf:
+        hint = f"write {name}: [{high:.10g}, {low:.10g}]" if math.isfinite(low - high) else "intervals are finite"
+        raise node.error(f"from {low:.10g} to {high:.10g} is no interval", hint)
+    return low, high
 
 
 def _args(node: Node) -> list[str]:

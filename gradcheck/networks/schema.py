@@ -111,6 +111,8 @@ def _definitions() -> Schema:
         _common(other), required=["type"], description="a function of the expression language, or an op of `ops:`"
     )
     steps = [_ref("expression"), _ref("function"), *(_ref(name) for name in LAYERS)]
+    ends = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+    side = {"anyOf": [{"type": "number"}, ends], "description": "between which numbers it moves, or where it stands"}
     formulas = {"anyOf": [WORD, _named(NAME, WORD)]}
     return {
         "numbers": numbers,
@@ -119,7 +121,10 @@ def _definitions() -> Schema:
         "expression": _object({"name": WORD, "expr": WORD}, required=["expr"]),
         "function": function,
         "step": {"anyOf": steps},
-        "op": _object({"args": WORDS, "forward": WORD, "backward": formulas}, required=["args", "forward", "backward"]),
+        "op": _object(
+            {"args": WORDS, "forward": WORD, "backward": formulas, "over": _named(NAME, side)},
+            required=["args", "forward", "backward"],
+        ),
         **{name: _layer(row) for name, row in LAYERS.items()},
     }
 

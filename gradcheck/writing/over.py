@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradcheck.checking.proof import Cut, Proof, Side
+from gradcheck.checking.proof import BoxProof, Cut, Side
 from gradcheck.errors import visible
 from gradcheck.writing.text import Line, fold, number, plural
 from gradcheck.writing.view import View
@@ -16,7 +16,7 @@ METHODS = {"claimed": "claimed", "backprop": "backprop's"}
 """What is graded, as the lines call it."""
 
 
-def lines(proofs: Sequence[Proof], view: View) -> list[Line]:
+def lines(proofs: Sequence[BoxProof], view: View) -> list[Line]:
     """Return some lines a proof; of files and ops, quietly, those that are not proved."""
     result: list[Line] = []
     for proof in proofs:
@@ -31,7 +31,7 @@ def lines(proofs: Sequence[Proof], view: View) -> list[Line]:
     return [*result, []] if result else []
 
 
-def summary(proofs: Sequence[Proof]) -> str:
+def summary(proofs: Sequence[BoxProof]) -> str:
     """Return in a sentence what came of all of them."""
     counts: dict[str, int] = {}
     for proof in proofs:
@@ -40,7 +40,7 @@ def summary(proofs: Sequence[Proof]) -> str:
     return f"Graded {plural(len(proofs), 'gradient')} everywhere over a box: {said}."
 
 
-def _title(proof: Proof) -> Line:
+def _title(proof: BoxProof) -> Line:
     where = f"{visible(proof.file)}:{proof.line}  " if proof.file else ""
     graded = f"{METHODS[proof.graded]} d/d{visible(proof.input)}"
     formula = f" = {visible(proof.formula)}" if proof.formula else ""
@@ -51,7 +51,7 @@ def _title(proof: Proof) -> Line:
     ]  # fmt: skip
 
 
-def _said(proof: Proof) -> str:
+def _said(proof: BoxProof) -> str:
     """Return what is known, after its word."""
     found = proof.finding
     if found.identical:
@@ -67,7 +67,7 @@ def _said(proof: Proof) -> str:
     return f": off by {found.bound:.1e} at most{near}, in {found.boxes:,} box{'es' if found.boxes != 1 else ''}"
 
 
-def _cut(proof: Proof, cut: Cut, plus_minus: str) -> str:
+def _cut(proof: BoxProof, cut: Cut, plus_minus: str) -> str:
     """Return what was cut out: of one variable the place, of several how much."""
     if len(cut.hull) > 1:
         parts = f"{cut.boxes:,} part{'s' if cut.boxes != 1 else ''} up to {cut.width:.1g} wide"

@@ -40,7 +40,8 @@ def _over(report: Report, view: View) -> list[Line]:
         return []
     from gradcheck.writing import over
 
-    return over.lines(report.over, view)
+    # What is right takes no line of its own in files, unless all is asked for.
+    return over.lines(report.over, view._replace(quiet=view.quiet or (report.of_files and not view.verbose)))
 
 
 def _failures(report: Report, width: int) -> list[Line]:
