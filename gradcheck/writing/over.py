@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradcheck.checking.proof import BoxProof, Cut, Side
+from gradcheck.checking.proof import RULE, BoxProof, Cut, Side
 from gradcheck.errors import visible
 from gradcheck.writing.text import Line, fold, number, plural
 from gradcheck.writing.view import View
@@ -42,7 +42,8 @@ def summary(proofs: Sequence[BoxProof]) -> str:
 
 def _title(proof: BoxProof) -> Line:
     where = f"{visible(proof.file)}:{proof.line}  " if proof.file else ""
-    graded = f"{METHODS[proof.graded]} d/d{visible(proof.input)}"
+    method = "rule" if proof.formula and proof.graded == RULE else METHODS[proof.graded]
+    graded = f"{method} d/d{visible(proof.input)}"
     formula = f" = {visible(proof.formula)}" if proof.formula else ""
     at = "".join(f", {visible(name)} = {number(x)}" for name, x in proof.at.items())
     return [
