@@ -48,7 +48,7 @@ X = {"x": (-5.0, 5.0)}
         ("sigmoid(x)", "exp(-x)/(1 + exp(-x))^2", 25),
         ("sigmoid(x)", "1/(2 + 2*cosh(x))", 60),
         ("tanh(x)", "1/cosh(x)^2", 80),
-        ("tanh(x)", "4*exp(2*x)/(exp(2*x) + 1)^2", 40),
+        ("tanh(x)", "4*exp(2*x)/(exp(2*x) + 1)^2", 60),
         ("sin(x)^2", "sin(2*x)", 5),
         ("log(1 + exp(x))", "(1 + tanh(x/2))/2", 40),
         ("x*exp(-x^2)", "exp(-x^2) - 2*x^2*exp(-x^2)", 40),
@@ -269,7 +269,7 @@ def series_missed() -> list[int]:
     """Return the orders of a series over a box that miss a coefficient at a point in it."""
     box: Box = ((0.25, 1.5),)
     missed = set()
-    with balls.precision(DIGITS):
+    with balls.precision(DIGITS), mpmath.workdps(60):
         wide = gap_of("tanh(x)*x", "x", "x", "0").along(box, 0)
         for k in range(6):
             at = 0.25 + 1.25 * k / 5
@@ -304,12 +304,12 @@ def test_balls_cover_their_intervals(side: tuple[float, float]) -> None:
 
 
 def test_when_the_work_is_spent_what_is_left_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(over, "WORK", 20_000)
+    monkeypatch.setattr(over, "WORK", 2_000)
     found = proved("tanh(x)", X, "x", "1/cosh(x)^2")
     assert (found.word, found.bound) == ("inconclusive", None)
     assert found.left is not None
     assert -5 <= found.left[0][0] < found.left[0][1] <= 5
-    assert "were left when 20,000 steps were spent" in (found.reason or "")
+    assert "were left when 2,000 steps were spent" in (found.reason or "")
     done = run("expr", "relu(tanh(x))", "--over", "x=-5..5")
     assert done.status == 4
     assert "inconclusive on x = " in done.out
@@ -357,7 +357,7 @@ def test_a_claim_is_disproved_with_its_point() -> None:
     done = run("expr", "exp(-x)*y", "--over", "x=0..1,y=1..2", "--claim", "x=exp(-x)*y")
     assert done.status == 1
     assert "disproved at x = 0." in done.out
-    assert "instead of -" in done.out
+    assert "instead of -" in " ".join(done.out.split())
 
 
 def test_json_has_exactly_the_promised_keys() -> None:
@@ -379,7 +379,7 @@ def test_beside_a_point() -> None:
     assert done.status == 0
     assert "relu(x)*y = 6   at x = 2, y = 3" in done.out
     assert "kink of relu in `relu(x)`" in done.out
-    assert "2 agree." in done.out
+    assert "2 agree." in " ".join(done.out.split())
     assert "2 proved." in done.out
 
 
@@ -412,7 +412,7 @@ def test_wrt_and_constants() -> None:
         (["x", "--over", "x=..2"], "--over:1:3", "a bound is missing"),
         (["x", "--over", "x=-inf..2"], "--over:1:4", "values must be finite"),
         (["x", "--over", "x=1..nan"], "--over:1:6", "values must be finite"),
-        (["x", "--over", "x=1..1e999"], "--over:1:6", "not finite"),
+        (["x", "--over", "x=1..1e999"], "--over:1:6", "too large"),
         (["x", "--over", "x=1..2,x=2..3"], "--over:1:8", "given twice"),
         (["x", "--over", "x=1..2;x=2..3"], "--over:1:7", "one box at a time"),
         (["x", "--over", ""], "--over:1:1", "as in --over x=-5..5"),
@@ -423,7 +423,7 @@ def test_wrt_and_constants() -> None:
         (["x*y", "--over", "x=1..2"], "expression:1:3", "`y` has no value"),
         (["x*y", "--over", "x=1..2", "--at", "y=1;y=2"], "error", "one point"),
         (["log(x)", "--over", "x=-1..2"], "expression:1:1", "needs x > 0, but x = -1"),
-        (["1/x", "--over", "x=-1..1"], "expression:1:2", "choose a box in which the function is defined"),
+        (["1/x", "--over", "x=-1..1"], "expression:1:1", "choose a box in which the function is defined"),
         (["exp(x)", "--over", "x=1..1000"], "expression:1:1", "overflows float64"),
         (["sum(W*x)", "--over", "x=1..2", "--at", "W=[1,2]"], "expression:1:5", "`W` is an array"),
         (["x", "--over", "x=1..2", "--claim", "x=nan"], "error", "no gradient to prove"),
@@ -449,7 +449,8 @@ try:
     main()
 except SystemExit:
     pass
-print("LOADED", *sorted({name.partition(".")[0] for name in sys.modules} & {"flint", "numpy", "sympy", "rich"}), file=sys.stderr)
+loaded = {name.partition(".")[0] for name in sys.modules}
+print("LOADED", *sorted(loaded & {"flint", "numpy", "sympy", "rich"}), file=sys.stderr)
 """
 
 

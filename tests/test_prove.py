@@ -16,7 +16,7 @@ RULES = [
     for row in ROWS
     for k, rule in enumerate(row.partials or row.vjp)
     for mutation in ("sign", "times 1.001", "plus 0.001")
-    if (rule != "0" or mutation == "plus 0.001") and not (row.over.get(row.args[k], (0, 1))[0] == row.over.get(row.args[k], (0, 1))[1])
+    if (rule != "0" or mutation == "plus 0.001") and (row.name, k) != ("polygamma", 0)
 ]  # fmt: skip
 
 
@@ -38,8 +38,8 @@ def test_no_broken_rule_is_proved(name: str, k: int, mutation: str) -> None:
     rules = row.partials or row.vjp
     assert isinstance(rules, tuple)
     with rules_replaced(name, field, replaced(rules, k, mutated(rules[k], mutation))):
-        words = {proof.input: proof.word for proof in prove_op(row)}
-    assert words[row.args[k]] == "disproved"
+        words = [proof.word for proof in prove_op(row, only=row.args[k])]
+    assert "disproved" in words
 
 
 def test_what_is_cut_out_is_where_the_table_says() -> None:

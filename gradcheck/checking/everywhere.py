@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any
 
@@ -123,35 +123,38 @@ def _at_home(row: Op, problem: Problem, node: int) -> list[BoxProof]:
     return [proof._replace(file=problem.origin.file, line=line) for proof in proofs]
 
 
-def prove_op(row: Op, own: bool = False) -> list[BoxProof]:
-    """Prove each rule of an elementwise op over a box.
+def prove_op(row: Op, own: bool = False, only: str | None = None) -> list[BoxProof]:
+    """Prove each rule of an elementwise op over its boxes.
 
     Args:
         row: the op.
+        only: the operand whose rule to prove; all of them without.
         own: whether someone chose the box, so that the op has to have a value in all of it.
 
     Raises:
         DomainError: if the op of a spec certainly has no value somewhere in the box.
     """
+    return [proof for box in row.over or ({},) for proof in _in_box(row, box, own, only)]
+
+
+def _in_box(row: Op, box: Mapping[str, Side], own: bool, only: str | None) -> Iterator[BoxProof]:
     graph = Graph(Source("", row.name.partition("#")[0]))
     gate = graph.gate(row.name, [graph.input(name) for name in row.args])
-    sides = {name: row.over.get(name, USUAL) for name in row.args}
+    sides = {name: box.get(name, USUAL) for name in row.args}
     graph.output = gate
     if not row.partials:
         # Where a rule is not a factor of the upstream gradient by construction, that moves too.
-        sides[UPSTREAM] = row.over.get(UPSTREAM, (-2.0, 2.0))
+        sides[UPSTREAM] = box.get(UPSTREAM, (-2.0, 2.0))
         graph.output = graph.gate("mul", [gate, graph.input(UPSTREAM)])
     moving = {name: side for name, side in sides.items() if side[0] < side[1]}
     fixed = {name: side[0] for name, side in sides.items() if name not in moving}
     outside = _refusing(graph, list(moving), fixed) if own else _domain_of(row, list(moving), fixed)
-    found = []
     for name, rule in zip(row.args, row.rules(), strict=True):
-        if name in moving:
+        if name in moving and only in (None, name):
             gap = Gap(graph, name, list(moving), fixed, by_rules(name))
             finding = prove(gap, tuple(moving.values()), outside)
             formula = row.partials[row.args.index(name)] if row.partials else rule
-            found.append(BoxProof(row.name.partition("#")[0], name, RULE, formula, moving, fixed, finding))
-    return found
+            yield BoxProof(row.name.partition("#")[0], name, RULE, formula, moving, fixed, finding)
 
 
 def _domain_of(row: Op, names: Sequence[str], fixed: Mapping[str, float]) -> Outside:

@@ -18,7 +18,7 @@ from gradcheck.arithmetic import balls
 from gradcheck.checking import judge
 from gradcheck.checking.gap import DIGITS, Gap
 from gradcheck.checking.proof import Box, Counterexample, Cut, Finding
-from gradcheck.engines.enclosure import ORDER, above, below, middle, nodes, planned
+from gradcheck.engines.enclosure import above, below, middle, nodes, planned
 
 TOLERANCE = 1e-9
 """The bound to prove, as a part of the largest derivative met in a part of the box."""
@@ -29,8 +29,11 @@ FLOOR = 1e-18
 LEAST = 1e-30
 """The bound to prove where no derivative can be told from zero at all."""
 
-WORK = 2_000_000
-"""Gates that may be computed, a coefficient of a series counting as one: some five seconds."""
+WORK = 1_000_000
+"""Gates that may be computed: some five seconds."""
+
+CALL, SERIES = 10, 6
+"""What it takes to compute a graph at all, in gates; and a series over a box, in points."""
 
 HALVINGS = (30, 6, 4)
 """How often each side of a box in one, two, or three variables is halved before a part of it is cut out."""
@@ -73,6 +76,7 @@ class _Proof:
         self.outside = outside
         self.identical = identical
         self.left = WORK
+        self.cost = len(gap.graph) + CALL
         self.largest = 0.0
         self.bound = self.relative = 0.0
         self.boxes = 0
@@ -107,8 +111,7 @@ class _Proof:
     def _look(self, part: Cell) -> Counterexample | str | list[Cell]:
         """Look at a part: a counterexample, why nothing is to be had, or the parts to look at next."""
         box, gap = part.box, self.gap
-        cost = len(gap.graph) + len(gap.names)
-        self.left -= cost * len(PROBES)
+        self.left -= self.cost
         if self.outside(box, tuple(map(middle, box))):
             return []
         if self.identical:
@@ -118,7 +121,7 @@ class _Proof:
             return []
         series = []
         for axis in range(len(box)):
-            self.left -= cost * ORDER
+            self.left -= self.cost * SERIES
             coefficients = gap.along(box, axis)
             if not all(c.is_finite() for c in coefficients):
                 return self._closer(part)
@@ -128,6 +131,7 @@ class _Proof:
     def _measured(self, part: Cell, series: list[list[Any]]) -> Counterexample | str | list[Cell]:
         """Bound the difference in a part where both are smooth."""
         box, scale = part.box, 0.0
+        self.left -= self.cost * len(PROBES)
         for share in PROBES:
             point = tuple(low + share * (high - low) for low, high in box)
             graded, derivative = self.gap.at([arb(x) for x in point])
@@ -140,7 +144,7 @@ class _Proof:
             return halves(part, plan) or "float64 has no number between its ends"
         size = 0.0
         for node in nodes(box, plan):
-            self.left -= len(self.gap.graph)
+            self.left -= self.cost
             graded, derivative = self.gap.at(node)
             difference = graded - derivative
             size, scale = max(size, above(difference)), max(scale, below(derivative))
@@ -166,6 +170,7 @@ class _Proof:
         """Halve a part in which something has no series, across the axis that tells; or cut it out."""
         box = part.box
         axes = [k for k, n in enumerate(part.halved) if box[k][0] < box[k][1]]
+        self.left -= self.cost * (len(axes) + 1)
         telling = [axis for axis in axes if self.gap.known(held(box, axis))]
         limit = HALVINGS[0] if len(telling) == 1 else self.finest
         axis = min(telling or axes, key=lambda k: part.halved[k], default=None)

@@ -51,10 +51,10 @@ def _row(name: str, ref: Ref, others: Mapping[str, Op]) -> Op:
     definition = _parsed(forward, args, others, f"the arguments {', '.join(args)}")
     rules = _rules(name, node, args, others)
     elementwise_only = all(OPS[op].elementwise for op in definition.ops if op not in (INPUT, CONSTANT))
-    over = _over(node.items[OVER][1], args, elementwise_only) if OVER in node.items else {}
+    over = _over(node.items[OVER][1], args, elementwise_only) if OVER in node.items else None
     row = Op(
         name, " ".join(args), vjp=tuple(rule.text for rule in rules), form=forward.text,
-        shape=lambda *shapes: _shape(definition, args, shapes), over=over,
+        shape=lambda *shapes: _shape(definition, args, shapes), over=() if over is None else (over,),
     )  # fmt: skip
     row.functions = dict(others)
     row.rule_shapes = tuple(

@@ -25,7 +25,10 @@ OPS = [
         "relu", "x", ("step(x)",), form="max(x, 0)", kink=("x",),
         habit="is a gate that is open above 0 and shut below",
     ),
-    Op("relu6", "x", ("step(x)*step(6 - x)",), form="min(max(x, 0), 6)", kink=("x", "x - 6"), over={"x": (-4.0, 8.0)}),
+    Op(
+        "relu6", "x", ("step(x)*step(6 - x)",), form="min(max(x, 0), 6)", kink=("x", "x - 6"),
+        over=({"x": (-4.0, 8.0)},),
+    ),
     Op(
         "leaky_relu", "x a", ("where(x > 0, 1, a)", "where(x > 0, 0, x)"),
         form="where(x > 0, x, a*x)", kink=("x",), defaults={"a": "0.01"},
@@ -44,7 +47,7 @@ OPS = [
         ("where(x > 0, 1, exp(x/a))", "where(x > 0, 0, expm1(x/a) - x/a*exp(x/a))"),
         form="max(x, 0) + min(0, a*(exp(x/a) - 1))",
         forward="max(x, 0) + min(0, a*expm1(min(x/a, 0)))", domain=("a > 0",), defaults={"a": "1"},
-        over={"a": (0.5, 4.0)},
+        over=({"a": (0.5, 4.0)},),
     ),
     Op(
         "selu", "x", (f"{SCALE}*where(x > 0, 1, {ALPHA}*exp(x))",),

@@ -66,8 +66,8 @@ class Op:
         linear: of an elementwise op: groups of operands in which it is linear, those outside standing still.
         internal: True for ops that no text can call.
         habit: what the gate does to gradients, as teachers say it; "" if there is nothing to say.
-        over: operand (or g, the upstream gradient) → the interval over which the rules are proved; what is left
-            out moves over a usual one, and where both ends are the same it stands still.
+        over: boxes over which the rules are proved: operand (or g, the upstream gradient) → its interval; what is
+            left out moves over a usual one, and where both ends are the same it stands still.
         functions: other ops of the same spec that its formulas may call; empty for built-in ops.
         rule_shapes: for an op of a spec, functions that refuse rules of the wrong shape.
     """
@@ -104,7 +104,7 @@ class Op:
         linear: Rules = (),
         internal: bool = False,
         habit: str = "",
-        over: Mapping[str, tuple[float, float]] | None = None,
+        over: Sequence[Mapping[str, tuple[float, float]]] = (),
     ) -> None:
         self.name = name
         self.args = tuple(args.split())
@@ -129,7 +129,7 @@ class Op:
         self.linear = tuple(tuple(group.split()) for group in linear)
         self.internal = internal
         self.habit = habit
-        self.over = dict(over or {})
+        self.over = tuple(over)
         self.functions: dict[str, Op] = {}
         self.rule_shapes: tuple[Callable[..., None], ...] = ()
 

@@ -38,13 +38,13 @@ OPS = [
             "where(max(x, lo) > hi, 1, 0)",
         ),
         form="min(max(x, lo), hi)", kink=("x - lo", "max(x, lo) - hi"), aliases="clamp",
-        over={"lo": (-2.0, -1.0), "hi": (1.0, 2.0)},
+        over=({"lo": (-2.0, -1.0), "hi": (1.0, 2.0)},),
     ),
     # `select` passes nothing at all, not a zero, to the branch that was not taken: a zero
     # would meet the infinite slope of that branch and become NaN.
     Op(
         "where", "c x y", vjp=("0", "select(c, g)", "select(c == 0, g)"), moves=True, choice=True,
-        linear=("x y",), habit="routes: the chosen branch gets it all",
+        linear=("x y",), habit="routes: the chosen branch gets it all", over=({"c": (0.0, 0.0)}, {"c": (1.0, 1.0)}, {}),
     ),
     Op("select", "c g", fills=True, linear=("g",), internal=True),
 ]  # fmt: skip
