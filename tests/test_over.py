@@ -150,6 +150,15 @@ def test_a_kink_across_the_box_is_cut_out_in_parts() -> None:
     (cut,) = found.cut
     assert cut.boxes < 300
     assert cut.width <= 1 / 32
+    assert 0.02 < found.share < 0.06
+
+
+def test_little_may_be_cut_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kink is thin; of what merely has no series in a wide cell nothing is known."""
+    monkeypatch.setattr(over, "MOST_CUT", 0.01)
+    found = proved("max(x, y)", {"x": (-1.0, 1.0), "y": (-1.0, 1.0)}, "x")
+    assert (found.word, found.bound) == ("inconclusive", None)
+    assert found.reason == "5% of it would have to be cut out"
 
 
 @pytest.mark.parametrize(("text", "place"), [("sqrt(x)", 0.0), ("asin(x - 1)", 0.0), ("x^1.5", 0.0), ("cbrt(x)", 0.0)])
@@ -368,7 +377,7 @@ def test_json_has_exactly_the_promised_keys() -> None:
     (found,) = report["over"]
     assert list(found) == [
         "file", "line", "source", "input", "graded", "formula", "box", "at", "verdict", "bound", "relative", "boxes",
-        "identical", "counterexample", "left", "reason", "cut_out",
+        "identical", "counterexample", "left", "reason", "cut_share", "cut_out",
     ]  # fmt: skip
     assert (found["box"], found["at"], found["graded"], found["formula"]) == ({"x": [1, 2]}, {"y": 3}, "claimed", "2*y")
     assert found["counterexample"] == {"point": {"x": 1.5}, "graded": 6.0, "derivative": 3.0}

@@ -8,6 +8,7 @@ work is spent is named too.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -37,6 +38,9 @@ CALL, SERIES = 10, 6
 
 HALVINGS = (30, 6, 4)
 """How often each side of a box in one, two, or three variables is halved before a part of it is cut out."""
+
+MOST_CUT = 0.2
+"""The share of a box that may be cut out: kinks are thin, and what is merely hard to bound is not."""
 
 PROBES = (0.5, 0.125, 0.875)
 """Where a part is looked at first, between its two ends."""
@@ -81,6 +85,7 @@ class _Proof:
         self.bound = self.relative = 0.0
         self.boxes = 0
         self.cut: list[tuple[Box, str]] = []
+        self.share = 0.0
         count = len(box)
         self.finest = HALVINGS[min(count, len(HALVINGS)) - 1] if count else 0
 
@@ -99,6 +104,9 @@ class _Proof:
             parts.extend(found)
         if not self.boxes:
             return self._finding(judge.INCONCLUSIVE, left=self.whole, reason="all of it was cut out")
+        if self.share > MOST_CUT:
+            reason = f"{self.share:.0%} of it would have to be cut out"
+            return self._finding(judge.INCONCLUSIVE, left=hull([box for box, _ in self.cut]), reason=reason)
         return self._finding(judge.PROVED)
 
     def _finding(self, word: str, **more: Any) -> Finding:
@@ -106,7 +114,8 @@ class _Proof:
         bound, relative = (self.bound, self.relative) if known else (None, None)
         cut = merged(self.cut)
         identical = self.identical and known
-        return Finding(word, bound, relative, 0 if identical else self.boxes, cut=cut, identical=identical, **more)
+        boxes = 0 if identical else self.boxes
+        return Finding(word, bound, relative, boxes, cut=cut, share=self.share, identical=identical, **more)
 
     def _look(self, part: Cell) -> Counterexample | str | list[Cell]:
         """Look at a part: a counterexample, why nothing is to be had, or the parts to look at next."""
@@ -176,6 +185,7 @@ class _Proof:
         axis = min(telling or axes, key=lambda k: part.halved[k], default=None)
         if axis is None or part.halved[axis] >= limit or not (parts := halves(part, axis)):
             self.cut.append((box, self.gap.unknown(box)))
+            self.share += math.ldexp(1.0, -sum(part.halved))
             return []
         return parts
 

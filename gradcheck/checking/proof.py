@@ -54,6 +54,7 @@ class Finding(NamedTuple):
         left: a part in which nothing is known, after the work was spent.
         reason: why nothing is known there.
         cut: what was cut out.
+        share: which part of the whole box that is.
         identical: whether SymPy says that the two are one function.
     """
 
@@ -65,6 +66,7 @@ class Finding(NamedTuple):
     left: Box | None = None
     reason: str | None = None
     cut: Sequence[Cut] = ()
+    share: float = 0.0
     identical: bool = False
 
 
@@ -113,7 +115,7 @@ class BoxProof(NamedTuple):
                 "graded": wrong.graded, "derivative": wrong.derivative,
             },
             "left": None if found.left is None else _lists(self.named(found.left)), "reason": found.reason,
-            "cut_out": [
+            "cut_share": found.share, "cut_out": [
                 {"reason": cut.reason, "boxes": cut.boxes, "box": _lists(self.named(cut.hull)), "width": cut.width}
                 for cut in found.cut
             ],

@@ -12,6 +12,9 @@ from gradcheck.writing.view import View
 MOST_CUT = 4
 """Places cut out of a box of which each is named."""
 
+WORTH_SAYING = 1e-3
+"""Share of a box from which it is said how much was cut out."""
+
 METHODS = {"claimed": "claimed", "backprop": "backprop's"}
 """What is graded, as the lines call it."""
 
@@ -24,8 +27,10 @@ def lines(proofs: Sequence[BoxProof], view: View) -> list[Line]:
             continue
         result += fold(_title(proof), view.width, 4)
         result += fold([("  ", ""), (proof.word, proof.word), (f"{_said(proof)}", "")], view.width, 6)
+        share = f" {proof.finding.share:.1%} of it" if proof.finding.share > WORTH_SAYING else ""
         for cut in proof.finding.cut[:MOST_CUT]:
-            result += fold([(f"  cut out: {_cut(proof, cut, view.plus_minus)}", "dim")], view.width, 6)
+            result += fold([(f"  cut out{share}: {_cut(proof, cut, view.plus_minus)}", "dim")], view.width, 6)
+            share = ""
         if len(proof.finding.cut) > MOST_CUT:
             result.append([(f"  cut out: {plural(len(proof.finding.cut) - MOST_CUT, 'place')} more", "dim")])
     return [*result, []] if result else []
@@ -56,7 +61,7 @@ def _said(proof: BoxProof) -> str:
     """Return what is known, after its word."""
     found = proof.finding
     if found.identical:
-        return ": SymPy finds it identical to the derivative, and both are finite throughout"
+        return ": SymPy finds it identical to the derivative, and both have values throughout"
     if found.wrong is not None:
         at = ", ".join(f"{visible(name)} = {x!r}" for name, x in zip(proof.box, found.wrong.point, strict=True))
         return f" at {at}: {found.wrong.graded!r} instead of {found.wrong.derivative!r}"
