@@ -144,6 +144,13 @@ def test_kinks_are_cut_out_and_named() -> None:
         assert high - low < 1e-7
 
 
+def test_a_whole_turn_is_a_jump() -> None:
+    """Left of the origin the angle jumps, and its slope is the same on both sides."""
+    found = proved("atan2(y, -1)", {"y": (-1.0, 1.0)}, "y")
+    assert [cut.reason for cut in found.cut] == ["no series of atan2 in `atan2(y, -1)`"]
+    assert proved("atan2(y, 1)", {"y": (-1.0, 1.0)}, "y").cut == []
+
+
 def test_a_kink_across_the_box_is_cut_out_in_parts() -> None:
     found = proved("max(x, y)", {"x": (-1.0, 1.0), "y": (-1.0, 1.0)}, "x")
     assert found.word == "proved"

@@ -175,6 +175,9 @@ def _atan2(y: Series, x: Series) -> Series:
     if not isinstance(x, arb_series) and not isinstance(y, arb_series):
         return balls.atan2(y, x)
     x, y = moving(x), moving(y)
+    if y[0].contains(0) and not y[0] == 0 and not x[0] > 0:
+        # The angle jumps there, by a whole turn, and its slope does not show it.
+        raise UndecidedError
     slope = _div(x * y.derivative() - y * x.derivative(), x * x + y * y)
     return slope.integral() + balls.atan2(y[0], x[0])
 
