@@ -262,6 +262,20 @@ def test_no_difference_is_larger_than_its_bound() -> None:
     assert unsound() == []
 
 
+@pytest.mark.parametrize("wave", ["cos(3*x)", "exp(-x^2)", "x^2 - 0.3", "sin(7*x)*x"])
+@pytest.mark.parametrize(
+    ("text", "claim", "low"), [("sin(x)", "cos(x)", -2.0), ("x*exp(x)", "exp(x) + x*exp(x)", -0.5)]
+)
+def test_a_proved_bound_holds(text: str, claim: str, low: float, wave: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a counterexample what is a little wrong is proved to be no more than a little wrong."""
+    monkeypatch.setattr(over, "refuted", lambda *found: None)
+    found = proved(text, {"x": (low, 1.5)}, "x", f"{claim} + 1e-11*({wave})")
+    difference = gap_of(text, "x", "x", f"{claim} + 1e-11*({wave})")
+    assert found.word == "proved"
+    assert found.bound is not None
+    assert worst(difference, ((low, 1.5),), 301) <= found.bound <= 1e-8
+
+
 def broken_errors(change: Callable[[float], float]) -> Callable[..., Any]:
     sound = enclosure._errors
     return lambda coefficients, reach: map(change, sound(coefficients, reach))

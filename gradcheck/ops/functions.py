@@ -23,7 +23,7 @@ OPS = [
     Op("cbrt", "x", ("1/(3*out^2)",), form="sign(x)*abs(x)^(1/3)"),
     Op(
         "hypot", "x y", ("where(out == 0, 0, x/out)", "where(out == 0, 0, y/out)"),
-        form="sqrt(x^2 + y^2)", over=({"x": (-2.0, 2.0), "y": (1.0, 4.0)},),
+        form="sqrt(x^2 + y^2)", over=({"x": (-1.0, 2.0), "y": (1.0, 3.0)},),
     ),
     Op("sin", "x", ("cos(x)",)),
     Op("cos", "x", ("-sin(x)",)),
@@ -36,7 +36,7 @@ OPS = [
     Op("atan", "x", ("1/(1 + x^2)",), aliases="arctan"),
     Op(
         "atan2", "x y", ("y/(x^2 + y^2)", "-x/(x^2 + y^2)"),
-        domain=("x^2 + y^2 != 0",), aliases="arctan2", over=({"y": (0.5, 4.0)},),
+        domain=("x^2 + y^2 != 0",), aliases="arctan2", over=({"y": (1.0, 4.0)},),
     ),
     Op("sinh", "x", ("cosh(x)",)),
     Op("cosh", "x", ("sinh(x)",)),
@@ -51,6 +51,6 @@ OPS = [
     Op("digamma", "x", ("polygamma(1, x)",), domain=(_NO_POLE,), over=_POSITIVE),
     Op(
         "polygamma", "n x", ("0", "polygamma(n + 1, x)"),
-        domain=(_ORDER, _NO_POLE), over=({"n": (2.0, 2.0)},),
+        domain=(_ORDER, _NO_POLE), over=({"n": (2.0, 2.0), "x": (-1.0, 4.0)},),
     ),
 ]  # fmt: skip
