@@ -24,7 +24,7 @@ MOST = 40
 MOST_OPERATIONS = 150
 """Operations of a difference up to which it is rewritten."""
 
-HIGHEST = 10
+HIGHEST = 6
 """Powers up to which sums are multiplied out."""
 
 
