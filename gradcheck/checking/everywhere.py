@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any
 
-from flint import arb
-
 from gradcheck import progress
 from gradcheck.arithmetic import balls
+from gradcheck.arithmetic.arb import arb
 from gradcheck.checking import forward
 from gradcheck.checking.boxes import Interval
 from gradcheck.checking.gap import DIGITS, Gap, by_claim, by_rules

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flint import arb, arb_series
-
 from gradcheck.arithmetic import balls, series
+from gradcheck.arithmetic.arb import arb, arb_series
 from gradcheck.arithmetic.balls import ZERO
 from gradcheck.arithmetic.system import System
 from gradcheck.engines.backprop import backprop

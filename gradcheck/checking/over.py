@@ -13,9 +13,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from flint import arb
-
 from gradcheck.arithmetic import balls
+from gradcheck.arithmetic.arb import arb
 from gradcheck.checking import judge
 from gradcheck.checking.gap import DIGITS, Gap
 from gradcheck.checking.proof import Box, Counterexample, Cut, Finding

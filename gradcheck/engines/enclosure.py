@@ -20,7 +20,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
-from flint import arb
+from gradcheck.arithmetic.arb import arb
 
 ORDER = 24
 """The largest order of an interpolant along an axis."""
