@@ -283,6 +283,28 @@ def test_what_no_digits_decide_is_said() -> None:
     assert (g.symbolic, g.finite_difference) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "at", "left", "right"),
+    [
+        ("atan2(x, y)", {"x": 0.0, "y": -2.0}, -0.5, -0.5),
+        ("floor(x)*3 + x^2", {"x": 2.0}, 4, 4),
+        ("where(x > 1, 5, 2)*x", {"x": 1.0}, 2, 5),
+    ],
+)
+def test_a_jump_has_no_slope(text: str, at: dict[str, Any], left: float, right: float) -> None:
+    g = row_of(text, at)
+    assert g.verdict == "kink"
+    assert g.proved
+    assert str(g.reason).startswith(f"the value jumps here: slope {left:g} from the left, {right:g} from the right")
+
+
+@pytest.mark.parametrize("x", [-0.5, -3.25, -40.125])
+def test_gamma_functions_left_of_zero_are_proved(x: float) -> None:
+    for name in ("gamma", "lgamma", "digamma"):
+        g = row_of(f"{name}(x)", {"x": x})
+        assert (g.verdict, g.proved) == ("agree", True)
+
+
 def test_ties_of_numbers_that_are_computed_alike_are_ties() -> None:
     found = gradcheck.check("max(tanh(x)*3, tanh(y)*3) + z", at={"x": 0.7, "y": 0.7, "z": 1.0}).checks[0].gradients
     assert [g.verdict for g in found] == ["kink", "kink", "agree"]

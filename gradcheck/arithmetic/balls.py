@@ -172,11 +172,16 @@ def atan2(y: Ball, x: Ball) -> Ball:
     return NAN if x == 0 and y == 0 else arb.atan2(y, x)
 
 
+def digamma(x: Ball) -> Ball:
+    """Return digamma; left of zero by reflection (DLMF 5.5.4), since Arb's has no value there for wide balls."""
+    return (1 - x).digamma() - arb.pi() * (arb.pi() * x).cot() if x < 0 else x.digamma()
+
+
 def polygamma(n: Ball, x: Ball) -> Ball:
     """Return the nth derivative of digamma."""
     order = n if isinstance(n, int) else float(n)
     check_order(order)
-    return x.digamma() if order == 0 else acb(x).polygamma(acb(order)).real
+    return digamma(x) if order == 0 else acb(x).polygamma(acb(order)).real
 
 
 def power(x: Ball, y: Ball) -> Ball:
@@ -203,6 +208,7 @@ NATIVES: dict[str, Function] = {
     "round": round_half_even,
     "cbrt": cbrt,
     "lgamma": lgamma,
+    "digamma": digamma,
     "polygamma": polygamma,
     "atan2": atan2,
     "hypot": lambda x, y: (x * x + y * y).sqrt(),
@@ -217,7 +223,7 @@ NATIVES: dict[str, Function] = {
         name: getattr(arb, name)
         for name in (
             "exp", "expm1", "log", "log1p", "sqrt", "floor", "ceil", "sin", "cos", "tan", "asin", "acos", "atan",
-            "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "gamma", "digamma",
+            "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "gamma",
         )
     },
 }  # fmt: skip

@@ -41,6 +41,13 @@ def starting(x: Series, start: Any) -> Series:
     return arb_series([start, *x.coeffs()[1:]], x.prec) if isinstance(x, arb_series) else start
 
 
+def known(x: Series, terms: int) -> bool:
+    """Return whether so many coefficients are numbers: where one is none, a later one may read as zero."""
+    if not isinstance(x, arb_series):
+        return bool(x.is_finite())
+    return x.prec >= terms and all(x[k].is_finite() for k in range(terms))
+
+
 def side(x: Series) -> int:
     """Return the sign of a series for small positive t; 0 if all its coefficients are exactly zero.
 
@@ -97,7 +104,7 @@ def _polygamma(n: Series, x: Series) -> Series:
     at, factor, outer = acb(x[0]), ONE, []
     for k in range(ctx.cap):
         factor = factor * k if k else factor
-        value = at.polygamma(acb(order + k)).real if order + k else x[0].digamma()
+        value = at.polygamma(acb(order + k)).real if order + k else balls.digamma(x[0])
         outer.append(value / factor)
     return arb_series(outer)(starting(x, ZERO)) if x.length() > 1 else arb_series(outer[:1])
 
@@ -175,11 +182,14 @@ def _atan2(y: Series, x: Series) -> Series:
     if not isinstance(x, arb_series) and not isinstance(y, arb_series):
         return balls.atan2(y, x)
     x, y = moving(x), moving(y)
-    if y[0].contains(0) and not y[0] == 0 and not x[0] > 0:
-        # The angle jumps there, by a whole turn, and its slope does not show it.
-        raise UndecidedError
+    start = balls.atan2(y[0], x[0])
+    # Left of the origin the angle jumps by a whole turn, which its slope does not show.
+    if y[0].contains(0) and not x[0] > 0:
+        if not (y[0].is_zero() and x[0] < 0):
+            raise UndecidedError
+        start = -start if side(y) < 0 else start
     slope = _div(x * y.derivative() - y * x.derivative(), x * x + y * y)
-    return slope.integral() + balls.atan2(y[0], x[0])
+    return slope.integral() + start
 
 
 def _sub(x: Series, y: Series) -> Series:

@@ -228,7 +228,9 @@ class Differences:
             for k in cone.gates:
                 operands, row = graph.operands(k), OPS[graph.ops[k]]
                 point = [moved.get(j, values[j]) for j in operands]
-                if row.kink == chain.TIE and values[operands[0]] is values[operands[1]]:
+                stayed = jumped.isdisjoint(operands)
+                tied = stayed and row.kink == chain.TIE and values[operands[0]] is values[operands[1]]
+                if tied:
                     point = [series.starting(x, ZERO) for x in point]
                 try:
                     found = self.series.function(row.name)(*point)
@@ -238,15 +240,14 @@ class Differences:
                     moved[k] = balls.NAN
                     continue
                 start = found[0] if isinstance(found, arb_series) else found
-                landed = jumped.isdisjoint(operands) and not (row.locally_constant or row.choice)
-                if start.is_finite() and (landed or start == values[k] or start is values[k]):
+                lands = start.overlaps(values[k]) or (tied and not row.locally_constant)
+                if stayed and lands and start.is_finite():
                     found = series.starting(found, values[k])
                 else:
                     jumped.add(k)
                 moved[k] = found
         found = moved.get(graph.output, values[graph.output])
-        short = isinstance(found, arb_series) and found.prec < 2
-        return balls.NAN if short else found, failures == {series.OutsideError}
+        return found if series.known(found, 2) else balls.NAN, failures == {series.OutsideError}
 
     def _estimate(self, node: int, cone: Cone, sign: int) -> _Side:
         """Estimate a slope to one side from three steps, or say why there is none."""
@@ -286,11 +287,10 @@ def quotient(ahead: Ball, back: Ball, rest: Any, h: Ball) -> Ball:
         rest: its series over the interval between them.
         h: the step.
     """
-    known = [rest[k] for k in range(4)] if isinstance(rest, arb_series) else [rest, ZERO]
-    # Where one has no value, a later one may be missing, which is no zero.
-    if not all(c.is_finite() for c in known):
+    if not series.known(rest, 4):
         return balls.NAN
-    return (ahead - back) / (2 * h) + arb(0, 1) * (known[-1] * h * h)
+    third = rest[3] if isinstance(rest, arb_series) else ZERO
+    return (ahead - back) / (2 * h) + arb(0, 1) * (third * h * h)
 
 
 @lru_cache(maxsize=1024)
@@ -360,6 +360,8 @@ def _sides(runs_on: Function, point: Sequence[Ball], k: int) -> list[Ball]:
         except series.OutsideError:
             continue
         except (ArithmeticError, ValueError):
+            return []
+        if not series.known(side, 2):
             return []
         found.append(sign * side[1] if isinstance(side, arb_series) else ZERO)
     return found
