@@ -140,10 +140,6 @@ class Exact:
         if not known:
             self._refuse(level)
 
-    def first(self) -> Level:
-        """Return the place with the fewest digits in which it has a value."""
-        return next(self.levels())
-
     def slope(self, level: Level, node: int) -> Slope | None:
         """Return the finite difference along one input; None when the budget is spent."""
         if not self.chained:

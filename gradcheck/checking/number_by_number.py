@@ -83,6 +83,7 @@ class _NumberByNumber:
     def check(self) -> tuple[list[Tensor], str]:
         method = ONE_BY_ONE
         rows: dict[str, list[Row]] = {}
+        slopes: dict[int, SlopeAnswer] = {}
         pending = {name: list(range(len(self.place.elements(name)))) for name in self.asked.wrt}
         for level in self.exact.levels():
             with level.active():
@@ -91,7 +92,7 @@ class _NumberByNumber:
                     self.exact.chained = adds_up is not False
                     method = {True: CHAINED + END_TO_END, None: CHAINED, False: ONE_BY_ONE}[adds_up]
                 # The differences first: where a slope is infinite, nobody waits for SymPy.
-                slopes = self._slopes(level, pending)
+                slopes |= self._slopes(level, pending)
                 seen = _Seen(self.place, level, self.asked, self.largest, slopes)
                 for name, places in pending.items():
                     known = rows.setdefault(name, [])
@@ -233,7 +234,7 @@ class _Seen:
             return None
         found = self.adjoints[node]
         ball = self.level.system.literal("0") if found is None else found
-        return Answer(to_float(ball), ball, conventional=bool(self.level.bends))
+        return Answer(to_float(ball), ball, conventional=node in self.level.bent)
 
     def _lossy_value(self) -> Verdict | None:
         """Return a verdict if the function's own value has lost its digits, though gradients have not.
