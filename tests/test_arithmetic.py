@@ -44,7 +44,7 @@ RANGES = {
     "softshrink": (0, 3),
     "hardshrink": (0, 3),
 }
-RUNS = settings(max_examples=60, deadline=None, derandomize=True)
+RUNS = settings(max_examples=25, deadline=None, derandomize=True)
 
 
 def _half_even(x: Any) -> Any:
@@ -298,7 +298,7 @@ def taylor(name: str, row: tuple[float, ...], k: int) -> list[Any]:
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_series_are_mpmaths_taylor_series(name: str) -> None:
-    for row in operands(name)[:5]:
+    for row in operands(name)[:3]:
         for k in range(len(row)):
             if (name, k) == ("polygamma", 0):
                 continue
@@ -310,7 +310,7 @@ def test_series_are_mpmaths_taylor_series(name: str) -> None:
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_series_over_a_box_hold_those_of_every_point_in_it(name: str) -> None:
     generator = random.Random(name)
-    for row in operands(name)[:6]:
+    for row in operands(name)[:3]:
         for k in range(len(row)):
             if (name, k) == ("polygamma", 0):
                 continue
