@@ -94,8 +94,8 @@ def _select(c: Ball, g: Ball) -> Ball | None:
 
 
 def sub(x: Ball, y: Ball) -> Ball:
-    """Return the difference; of a number from itself it is exactly zero."""
-    return ZERO if x is y else x - y
+    """Return the difference; of a number from itself it is exactly zero, unless it is none."""
+    return ZERO if x is y and not x.is_nan() else x - y
 
 
 def _max(x: Ball, y: Ball) -> Ball:
@@ -120,7 +120,7 @@ def _decided(yes: Callable[[Ball, Ball], bool], no: Callable[[Ball, Ball], bool]
 
 
 def _same(x: Ball, y: Ball) -> bool:
-    return x is y or bool(x == y)
+    return (x is y and not x.is_nan()) or bool(x == y)
 
 
 def _apart(x: Ball, y: Ball) -> bool:
@@ -132,7 +132,7 @@ def _less(x: Ball, y: Ball) -> bool:
 
 
 def _at_most(x: Ball, y: Ball) -> bool:
-    return x is y or bool(x <= y)
+    return (x is y and not x.is_nan()) or bool(x <= y)
 
 
 COMPARISONS: dict[str, Function] = {

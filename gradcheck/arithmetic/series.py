@@ -36,6 +36,10 @@ def moving(x: Series) -> Series:
     return x if isinstance(x, arb_series) else arb_series([x])
 
 
+def _finite(x: Series) -> bool:
+    return all(c.is_finite() for c in x.coeffs()) if isinstance(x, arb_series) else bool(x.is_finite())
+
+
 def starting(x: Series, start: Any) -> Series:
     """Return a series with another first coefficient."""
     return arb_series([start, *x.coeffs()[1:]], x.prec) if isinstance(x, arb_series) else start
@@ -193,7 +197,7 @@ def _atan2(y: Series, x: Series) -> Series:
 
 
 def _sub(x: Series, y: Series) -> Series:
-    return ZERO if x is y else x - y
+    return ZERO if x is y and _finite(x) else x - y
 
 
 def _floor(x: Series) -> Series:
