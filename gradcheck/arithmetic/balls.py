@@ -159,7 +159,7 @@ def cbrt(x: Ball) -> Ball:
         return x.root(3)
     if x < 0:
         return -((-x).root(3))
-    return ZERO if x == 0 else arb(0, abs(x).upper().root(3).upper())
+    return ZERO if x == 0 else NAN if x.is_nan() else arb(0, abs(x).upper().root(3).upper())
 
 
 def lgamma(x: Ball) -> Ball:
@@ -168,8 +168,8 @@ def lgamma(x: Ball) -> Ball:
 
 
 def atan2(y: Ball, x: Ball) -> Ball:
-    """Return the angle of (x, y); the origin has none."""
-    return NAN if x == 0 and y == 0 else arb.atan2(y, x)
+    """Return the angle of (x, y); the origin has none. Arb's own makes a number of none."""
+    return NAN if (x.contains(0) and y.contains(0)) or x.is_nan() or y.is_nan() else arb.atan2(y, x)
 
 
 def digamma(x: Ball) -> Ball:
