@@ -41,7 +41,9 @@ def _finite(x: Series) -> bool:
 
 
 def starting(x: Series, start: Any) -> Series:
-    """Return a series with another first coefficient."""
+    """Return a series with another first coefficient, if it has one."""
+    if not _finite(x[0] if isinstance(x, arb_series) else x):
+        return x
     return arb_series([start, *x.coeffs()[1:]], x.prec) if isinstance(x, arb_series) else start
 
 
