@@ -71,7 +71,7 @@ def side(x: Series) -> int:
 def _valuation(x: Series) -> int:
     """Return the place of the first coefficient that is not exactly zero."""
     coefficients = x.coeffs()
-    return next((k for k, c in enumerate(coefficients) if not c.is_zero()), len(coefficients))
+    return next((k for k, c in enumerate(coefficients) if not c.is_zero()), x.prec)
 
 
 def _shifted(x: Series, places: int) -> Series:
