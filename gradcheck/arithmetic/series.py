@@ -252,7 +252,7 @@ NATIVES: dict[str, Function] = {
     "floor": _floor,
     "ceil": lambda x: -_floor(-x),
     # Halfway between two whole numbers the series leaves for one of them.
-    "round": lambda x: _floor(x + arb(0.5)),
+    "round": lambda x: _floor(x + arb(0.5)) if isinstance(x, arb_series) else balls.round_half_even(x),
     "max": _max,
     "min": _min,
     "where": _where,
