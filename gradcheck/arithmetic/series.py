@@ -112,7 +112,7 @@ def _polygamma(n: Series, x: Series) -> Series:
         factor = factor * k if k else factor
         value = at.polygamma(acb(order + k)).real if order + k else balls.digamma(x[0])
         outer.append(value / factor)
-    return arb_series(outer)(starting(x, ZERO)) if x.length() > 1 else arb_series(outer[:1])
+    return arb_series(outer)(starting(x, ZERO)) if x.length() > 1 else arb_series(outer[:1], x.prec)
 
 
 def _root(x: Series, n: int, function: Function) -> Series:
