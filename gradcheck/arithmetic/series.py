@@ -103,8 +103,10 @@ def _native(name: str) -> Function:
 
 
 def _polygamma(n: Series, x: Series) -> Series:
-    order = int(float(n[0] if isinstance(n, arb_series) else n))
-    check_order(order)
+    if isinstance(n, arb_series):
+        raise OutsideError
+    order = int(float(n))
+    check_order(float(n))
     if not isinstance(x, arb_series):
         return balls.polygamma(order, x)
     at, factor, outer = acb(x[0]), ONE, []
