@@ -182,7 +182,7 @@ def _power(x: Series, y: Series) -> Series:
         raise UndecidedError
     if not power.is_integer():
         # Nothing of it is left but that it is smaller than the powers of t below.
-        return arb_series([ZERO], int(float(power.ceil())))
+        return arb_series([ZERO], int(float(power.lower().ceil())))
     return _times_power(_shifted(x, places) ** y, int(float(power)))
 
 
