@@ -22,6 +22,9 @@ from gradcheck.arithmetic.system import System
 Series = Any
 """A series, or a ball for what does not move."""
 
+BOX = 4
+"""Coefficients of a series over a box: the last bounds what a difference leaves out."""
+
 
 class UndecidedError(ArithmeticError):
     """The coefficients known do not say which piece of a function it is, or it has no series here."""
@@ -58,14 +61,30 @@ def side(x: Series) -> int:
     """Return the sign of a series for small positive t; 0 if all its coefficients are exactly zero.
 
     Raises:
-        UndecidedError: if the first that is not exactly zero may have either sign.
+        UndecidedError: if the first that is not exactly zero may have either sign, or is not known.
     """
     for c in x.coeffs() if isinstance(x, arb_series) else [x]:
         if not c.contains(0):
             return 1 if c > 0 else -1
         if not c.is_zero():
             raise UndecidedError
+    if isinstance(x, arb_series) and x.prec < ctx.cap:
+        raise UndecidedError
     return 0
+
+
+def _told(x: Series) -> int:
+    """Return the sign of a series where zero means zero, and not only that it is very flat.
+
+    Over a box it does, since the first coefficient holds every value; beside a point it does not.
+
+    Raises:
+        UndecidedError: if that cannot be told.
+    """
+    found = side(x)
+    if found == 0 and isinstance(x, arb_series) and ctx.cap != BOX:
+        raise UndecidedError
+    return found
 
 
 def _valuation(x: Series) -> int:
@@ -195,7 +214,7 @@ def _atan2(y: Series, x: Series) -> Series:
     if y[0].contains(0) and not x[0] > 0:
         if not (y[0].is_zero() and x[0] < 0):
             raise UndecidedError
-        start = -start if side(y) < 0 else start
+        start = -start if _told(y) < 0 else start
     slope = _div(x * y.derivative() - y * x.derivative(), x * x + y * y)
     return slope.integral() + start
 
@@ -209,14 +228,14 @@ def _floor(x: Series) -> Series:
         return x.floor()
     at = x[0]
     if at.is_integer():
-        return at if side(x - at) >= 0 else at - 1
+        return at if _told(x - at) >= 0 else at - 1
     if at.contains_integer():
         raise UndecidedError
     return at.floor()
 
 
 def _sign(x: Series) -> Series:
-    return arb(side(x))
+    return arb(_told(x))
 
 
 def _abs(x: Series) -> Series:
@@ -232,14 +251,14 @@ def _min(x: Series, y: Series) -> Series:
 
 
 def _where(c: Series, x: Series, y: Series) -> Series:
-    chosen = bool(side(c)) if isinstance(c, arb_series) else balls.truth(c)
+    chosen = bool(_told(c)) if isinstance(c, arb_series) else balls.truth(c)
     if chosen is None:
         raise UndecidedError
     return x if chosen else y
 
 
 def _compared(holds: Function) -> Function:
-    return lambda x, y: ONE if holds(side(_sub(x, y))) else ZERO
+    return lambda x, y: ONE if holds(_told(_sub(x, y))) else ZERO
 
 
 NATIVES: dict[str, Function] = {
@@ -249,7 +268,7 @@ NATIVES: dict[str, Function] = {
     "pow": _power,
     "abs": _abs,
     "sign": _sign,
-    "step": lambda x: ONE if side(x) > 0 else ZERO,
+    "step": lambda x: ONE if _told(x) > 0 else ZERO,
     "heaviside": lambda x: (_sign(x) + 1) / 2,
     "floor": _floor,
     "ceil": lambda x: -_floor(-x),
@@ -295,5 +314,5 @@ def system(digits: int) -> System:
     return System(
         f"series of {digits}-digit balls", NATIVES, balls.constant, literal=balls.literal,
         inline={op: text for op, text in INLINE.items() if op != "div"}, nan=NAN, single=True,
-        active=lambda: balls.precision(digits),
+        active=lambda: balls.precision(digits, BOX),
     )  # fmt: skip
