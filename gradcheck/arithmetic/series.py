@@ -219,6 +219,14 @@ def _atan2(y: Series, x: Series) -> Series:
     return slope.integral() + start
 
 
+def _mul(x: Series, y: Series) -> Series:
+    product = x * y
+    # Flint takes nothing times anything for nothing, also where there is no number.
+    if isinstance(product, arb_series) and not product.length() and not (_finite(x) and _finite(y)):
+        return arb_series([NAN] * ctx.cap)
+    return product
+
+
 def _sub(x: Series, y: Series) -> Series:
     return ZERO if x is y and _finite(x) else x - y
 
@@ -262,7 +270,8 @@ def _compared(holds: Function) -> Function:
 
 
 NATIVES: dict[str, Function] = {
-    **{name: balls.NATIVES[name] for name in ("add", "mul", "neg", "identity")},
+    **{name: balls.NATIVES[name] for name in ("add", "neg", "identity")},
+    "mul": _mul,
     "sub": _sub,
     "div": _div,
     "pow": _power,
@@ -313,6 +322,6 @@ def system(digits: int) -> System:
     """Return the number system of series whose coefficients are balls of so many decimal digits."""
     return System(
         f"series of {digits}-digit balls", NATIVES, balls.constant, literal=balls.literal,
-        inline={op: text for op, text in INLINE.items() if op != "div"}, nan=NAN, single=True,
+        inline={op: text for op, text in INLINE.items() if op not in ("div", "mul")}, nan=NAN, single=True,
         active=lambda: balls.precision(digits, BOX),
     )  # fmt: skip
