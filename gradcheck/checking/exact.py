@@ -74,6 +74,14 @@ class Level:
         return upstream(self.graph, self.bends)
 
     @cached_property
+    def doubtful(self) -> set[int]:
+        """The nodes from which a gate that may lie on a kink is computed."""
+        with self.active():
+            return upstream(
+                self.graph, points.kinks(self.graph, self.system, self.values, lambda x: bool(x.contains(0)))
+            )
+
+    @cached_property
     def chained(self) -> list[Any]:
         """The output's slope in each node, by the chain rule over differences of the gates."""
         return self.differences.chained()
@@ -147,10 +155,10 @@ class Exact:
         with level.active():
             value = level.chained[node]
         bent = node in level.bent
-        if value is not None and value.is_finite() and not bent and not value.contains(0):
+        if value is not None and value.is_finite() and node not in level.doubtful and not value.contains(0):
             return Slope(SMOOTH, value, value, value)
         moved = self._moved(level, node)
-        if moved is not None or value is None or not value.is_finite():
+        if moved is not None or value is None or not value.is_finite() or (node in level.doubtful and not bent):
             return moved
         # What cannot be moved by itself any more has at a kink the slopes that the gates allow.
         low, high = value.lower(), value.upper()

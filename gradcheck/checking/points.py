@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.checking.values import Shape, Value, parse_points
@@ -257,8 +257,10 @@ def _draw(generator: Random, names: Sequence[str], width: float, only_positive: 
     return point
 
 
-def kinks(graph: Graph, system: Any, values: list[Any]) -> list[int]:
-    """Return the gates whose operands lie exactly on a kink of their op."""
+def kinks(
+    graph: Graph, system: Any, values: list[Any], on: Callable[[Any], bool] = lambda edge: edge == 0
+) -> list[int]:
+    """Return the gates whose operands lie exactly on a kink of their op; with another `on`, those that may."""
     found = []
     compiled: dict[str, Any] = {}
     for node in graph.gates:
@@ -274,6 +276,6 @@ def kinks(graph: Graph, system: Any, values: list[Any]) -> list[int]:
             edges = compiled[op](*[values[k] for k in graph.operands(node)], values[node])
         except (ArithmeticError, ValueError):
             continue
-        if any(edge == 0 for edge in edges):
+        if any(on(edge) for edge in edges):
             found.append(node)
     return found
