@@ -113,11 +113,11 @@ def _with(reason: str, link: str, names: str) -> str:
 
 
 def lost_digits(rough: float, sharp: Any) -> bool:
-    """Return whether a float64 has lost more than half its digits."""
+    """Return whether a float64 has certainly lost more than half its digits: a wide ball says nothing of them."""
     if sharp is None or not math.isfinite(rough):
         return False
-    true = to_float(sharp)
-    return abs(rough - true) > judge.KEPT * abs(true) and abs(rough - true) > judge.TINY
+    error = float((sharp - rough).abs_lower())
+    return error > judge.KEPT * abs(to_float(sharp)) and error > judge.TINY
 
 
 def _all_finite(value: Any) -> bool:
