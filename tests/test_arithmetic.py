@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import random
 from typing import Any
@@ -232,6 +233,23 @@ def test_wide_balls_hold_every_outcome(name: str, data: st.DataObject) -> None:
         for share in shares:
             point = list(map(inside, middles, radii, share))
             assert holds(result, outcome(name, point)), (point, result)
+
+
+@pytest.mark.parametrize("name", [name for name in ELEMENTWISE if not OPS[name].locally_constant])
+def test_a_tenth_of_a_ball_does_not_hold_every_outcome(name: str) -> None:
+    """So the test above would notice it."""
+    system, missed = balls.system(40), False
+    for row in operands(name):
+        radii = [0.0 if arg == "n" else 0.01 for arg in OPS[name].args]
+        with system.active():
+            result = system.function(name)(*map(arb, row, radii))
+            tenth = arb(result.mid(), result.rad() * 0.1)
+        with mpmath.workdps(60):
+            corners = itertools.product((-1.0, 1.0), repeat=len(row))
+            ends = [outcome(name, list(map(inside, row, radii, corner))) for corner in corners]
+            assert all(holds(result, end) for end in ends)
+            missed |= not all(holds(tenth, end) for end in ends)
+    assert missed
 
 
 UNDECIDED = {"lt", "le", "gt", "ge", "eq", "ne", "step"}

@@ -197,6 +197,19 @@ def test_the_ball_holds_the_slope_and_a_tenth_of_it_would_not(text: str, digits:
     assert max(found) > 0.1
 
 
+@pytest.mark.parametrize("text", STEEP)
+@pytest.mark.parametrize("digits", [30, 100])
+def test_balls_too_narrow_are_noticed(text: str, digits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = finite_difference.quotient
+
+    def narrow(ahead: Any, back: Any, rest: Any, h: Any) -> Any:
+        found = plain(ahead, back, rest, h)
+        return arb(found.mid(), found.rad() * 0.1)
+
+    monkeypatch.setattr(finite_difference, "quotient", narrow)
+    assert max(excess(text, x / 16, digits) for x in range(3, 51, 4)) > 1
+
+
 def test_what_the_quotient_leaves_out_is_in_the_ball(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = finite_difference.quotient
 
@@ -217,6 +230,10 @@ MORE_DIGITS = [
     ("exp(-x) + 1", {"x": 600.0}, -math.exp(-600)),
     ("(x + 1e120) - 1e120 + 0*x^2", {"x": 3.0}, 1.0),
     ("erf(x)", {"x": 25.0}, 2 / math.sqrt(math.pi) * math.exp(-625)),
+    ("sin(x)^2 + cos(x)^2 - 1 + 1e-150*x", {"x": 0.7}, 1e-150),
+    ("exp(-300)*x + 1 - 1", {"x": 2.0}, math.exp(-300)),
+    ("max(1 + tanh(x)*1e-150, 1 + tanh(y)*1e-150)", {"x": 0.7, "y": 0.5}, (1 - math.tanh(0.7) ** 2) * 1e-150),
+    ("x/1e90 + y*1e90 - y*1e90", {"x": 3.0, "y": 0.1}, 1e-90),
 ]
 
 
