@@ -190,7 +190,11 @@ def power(x: Ball, y: Ball) -> Ball:
         return ONE
     if x == 0:
         return ZERO if y > 0 else NAN
-    return x ** fmpz(int(float(y))) if y.is_integer() and abs(y) < 2**53 else x**y
+    if y.is_integer() and abs(y) < 2**53:
+        # Arb has no power of a ball whose middle is zero.
+        middle = x.mid() == 0 and y > 0 and not x.is_nan()
+        return arb(0, (x.abs_upper() ** fmpz(int(float(y)))).upper()) if middle else x ** fmpz(int(float(y)))
+    return x**y
 
 
 NATIVES: dict[str, Function] = {
