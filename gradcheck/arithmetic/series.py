@@ -82,9 +82,16 @@ def _told(x: Series) -> int:
         UndecidedError: if that cannot be told.
     """
     found = side(x)
-    if found == 0 and isinstance(x, arb_series) and ctx.cap != BOX:
+    if found == 0 and not _nothing(x):
         raise UndecidedError
     return found
+
+
+def _nothing(x: Series) -> bool:
+    """Return whether a series is certainly zero, and stays it."""
+    if not isinstance(x, arb_series):
+        return bool(x == 0)
+    return not x.length() and x.prec >= ctx.cap == BOX
 
 
 def _valuation(x: Series) -> int:
@@ -138,6 +145,8 @@ def _polygamma(n: Series, x: Series) -> Series:
 
 def _root(x: Series, n: int, function: Function) -> Series:
     """Return the nth root of a series, which may start with a power of t that has one."""
+    if _nothing(x):
+        return ZERO
     places = _valuation(x)
     if places == x.prec:
         raise UndecidedError
@@ -182,6 +191,8 @@ def _div(x: Series, y: Series) -> Series:
 def _power(x: Series, y: Series) -> Series:
     if not isinstance(x, arb_series) and not isinstance(y, arb_series):
         return balls.power(x, y)
+    if _nothing(x) and (y[0] if isinstance(y, arb_series) else y) > 0:
+        return ZERO
     x = moving(x)
     if isinstance(y, arb_series):
         if y.length() > 1 or y.prec < ctx.cap:
