@@ -191,7 +191,7 @@ def _div(x: Series, y: Series) -> Series:
 def _power(x: Series, y: Series) -> Series:
     if not isinstance(x, arb_series) and not isinstance(y, arb_series):
         return balls.power(x, y)
-    if _nothing(x) and (y[0] if isinstance(y, arb_series) else y) > 0:
+    if _nothing(x) and _finite(y) and (y[0] if isinstance(y, arb_series) else y) > 0:
         return ZERO
     x = moving(x)
     if isinstance(y, arb_series):
