@@ -249,6 +249,20 @@ def test_only_what_is_needed_is_imported(arguments: list[str], loaded: str) -> N
     assert done.stderr.splitlines()[-1] == f"LOADED {loaded}".strip()
 
 
+WITHOUT = "import sys; sys.modules['flint'] = None; from gradcheck.__main__ import main; main()"
+
+
+@pytest.mark.parametrize("arguments", [["expr", "x*y", "--at", "x=1,y=2"], ["trace", "x*y"], ["prove", "tanh"]])
+def test_a_platform_without_arb_is_told_what_to_do(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "python-flint, which proves the error bars, cannot be loaded" in done.stderr
+    assert "pip install python-flint" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_reader_that_leaves_early_is_no_crash() -> None:
     source = "import sys; sys.argv[0] = 'gradcheck'; from gradcheck.cli import main; main()"
     command = [
