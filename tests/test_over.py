@@ -218,7 +218,7 @@ def bound_of(difference: Gap, box: Box, wanted: float) -> float:
         size = 0.0
         for node in enclosure.nodes(box, plan):
             graded, derivative = difference.at(node)
-            size = max(size, enclosure.above(graded - derivative))
+            size = max(size, balls.above(graded - derivative))
     return plan.lebesgue * size + plan.remainder
 
 
@@ -232,7 +232,7 @@ def worst(difference: Gap, box: Box, count: int = 41) -> float:
     with balls.precision(DIGITS):
         for place in places:
             graded, derivative = difference.at([arb(x.numerator) / x.denominator for x in place])
-            found = max(found, enclosure.below(graded - derivative))
+            found = max(found, balls.below(graded - derivative))
     return found
 
 

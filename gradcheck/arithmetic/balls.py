@@ -67,10 +67,18 @@ def radius(ball: Ball) -> float:
     return math.inf if size != size else math.nextafter(size, math.inf) if size else 0.0
 
 
-def from_zero(ball: Ball) -> float:
-    """Return the greatest distance from zero that a ball allows; infinite if it is not a number."""
+def above(ball: Ball) -> float:
+    """Return a float64 that is certainly not below the distance of anything in the ball from zero."""
+    if ball == 0:
+        return 0.0
     size = float(ball.abs_upper())
-    return math.inf if size != size else size
+    return math.nextafter(size, math.inf) if size == size else math.inf
+
+
+def below(ball: Ball) -> float:
+    """Return a float64 that is certainly not above the distance of anything in the ball from zero."""
+    size = float(ball.abs_lower())
+    return math.nextafter(size, 0.0) if 0 < size < math.inf else 0.0
 
 
 def truth(condition: Ball) -> bool | None:

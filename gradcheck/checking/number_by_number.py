@@ -277,7 +277,7 @@ def _bound(slope: SlopeAnswer | None) -> float:
         return math.nan
     value = slope.answer.value
     sides = [slope.left, slope.right] if slope.kind in (KINK, JUMP) else [slope.answer.ball]
-    return max(*(balls.from_zero(side - value) for side in sides), math.ulp(value))
+    return max(*(balls.above(side - value) for side in sides), math.ulp(value))
 
 
 def _name_exchanged(tensors: list[Tensor]) -> list[Tensor]:

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 from gradcheck.arithmetic import balls
 from gradcheck.arithmetic.arb import arb
+from gradcheck.arithmetic.balls import above, below
 from gradcheck.checking import judge
 from gradcheck.checking.gap import DIGITS, Gap
 from gradcheck.checking.proof import Box, Counterexample, Cut, Finding
-from gradcheck.engines.enclosure import above, below, middle, nodes, planned
+from gradcheck.engines.enclosure import middle, nodes, planned
 
 TOLERANCE = 1e-9
 """The bound to prove, as a part of the largest derivative met in a part of the box."""

@@ -21,6 +21,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from gradcheck.arithmetic.arb import arb
+from gradcheck.arithmetic.balls import above
 
 ORDER = 24
 """The largest order of an interpolant along an axis."""
@@ -66,20 +67,6 @@ def radius(side: tuple[float, float]) -> float:
     reach = max(high - centre, centre - low)
     exact = arb(centre) - arb(reach) <= arb(low) and arb(centre) + arb(reach) >= arb(high)
     return reach if exact else math.nextafter(reach, math.inf)
-
-
-def above(ball: Any) -> float:
-    """Return a float64 that is certainly not below the distance of anything in the ball from zero."""
-    if ball == 0:
-        return 0.0
-    size = float(ball.abs_upper())
-    return math.nextafter(size, math.inf) if size == size else math.inf
-
-
-def below(ball: Any) -> float:
-    """Return a float64 that is certainly not above the distance of anything in the ball from zero."""
-    size = float(ball.abs_lower())
-    return math.nextafter(size, 0.0) if 0 < size < math.inf else 0.0
 
 
 def planned(box: Box, series: Sequence[Sequence[Any]], wanted: float) -> Interpolant | int:
