@@ -208,7 +208,7 @@ def _power(x: Series, y: Series) -> Series:
         odd = y - 2 * (y / 2).floor()
         return x**y if x[0] > 0 or not y.is_integer() else (-x) ** y * (1 - 2 * odd)
     power = y * places
-    if power <= 0 or places == x.prec:
+    if power <= 0 or places == x.prec or not x[places] > 0:
         raise UndecidedError
     if not power.is_integer():
         # Nothing of it is left but that it is smaller than the powers of t below.
