@@ -282,6 +282,27 @@ def test_no_number_comes_of_one_operand_that_is_none(name: str) -> None:
                     assert not series.known(series.system(60).function(name)(*moved_ones), 1)
 
 
+@pytest.mark.parametrize(("power", "low", "high"), [("2", 0, 0.25), ("3", -0.125, 0.125), ("7", -(2.0**-7), 2.0**-7)])
+def test_whole_powers_of_balls_around_zero(power: str, low: float, high: float) -> None:
+    """Arb has none if the ball's middle is zero, as where something is taken from what it equals."""
+    for middle in (0.0, 1e-20):
+        with balls.precision(60):
+            found = balls.system(60).function("pow")(arb(middle, 0.5), arb(power))
+        assert found.contains(low)
+        assert found.contains(high)
+        assert balls.from_zero(found) < 1.1 * high
+
+
+@pytest.mark.parametrize("text", ["(x - x)^(y + 2)", "((x - x)/y)^(2*y)", "sqrt((x - x)/y) + y", "cbrt(0*y) - y"])
+def test_what_is_zero_over_a_box_stays_zero(text: str) -> None:
+    graph = parse(Source(text))
+    system = series.system(60)
+    with system.active():
+        values, failures = evaluate(graph, system, {"x": arb(0.5), "y": arb_series([arb(0.75, 1e-20), 1])})
+    assert not failures
+    assert series.known(values[graph.output], 4)
+
+
 def test_a_number_is_itself_although_its_ball_has_a_radius() -> None:
     system = balls.system(50)
     with system.active():

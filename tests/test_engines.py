@@ -281,6 +281,8 @@ def test_a_gradient_that_is_zero_is_zero(text: str, at: dict[str, Any], name: st
         ("floor(x) + x", {"x": 2.0}, True),
         ("x^1.5", {"x": 0.0}, True),
         ("max(tanh(x), tanh(y))", {"x": 1.0, "y": 1.0}, True),
+        ("tanh(expm1(x) - expm1(x)) + x^2", {"x": 0.5}, True),
+        ("cos(x)*((x - x)^(x + 1) + 2)", {"x": 0.5}, True),
         ("where(x > 0, x*sqrt(x), 0)*x", {"x": 0.0}, False),
         ("where(x > 0, x^2*log(x), 0)", {"x": 0.0}, False),
     ],
@@ -320,6 +322,27 @@ def test_gamma_functions_left_of_zero_are_proved(x: float) -> None:
     for name in ("gamma", "lgamma", "digamma"):
         g = row_of(f"{name}(x)", {"x": x})
         assert (g.verdict, g.proved) == ("agree", True)
+
+
+@pytest.mark.parametrize(
+    "text", ["sqrt(x) + step(x)", "cbrt(where(x > 0, x, -1))", "step(x) - where(x > 0, sqrt(x), x)"]
+)
+def test_beside_a_jump_a_slope_may_be_infinite_too(text: str) -> None:
+    with pytest.raises(DomainError, match="infinite"):
+        gradcheck.check(text, at={"x": 0.0}, engines=("backprop", "finite_difference"))
+
+
+@pytest.mark.parametrize("text", ["max(acosh(x), 1)*x", "asin(x)*0 + x"])
+def test_where_a_domain_ends_there_is_one_side(text: str) -> None:
+    graph = parse(Source(text))
+    level = exact.Level(graph, {"x": 1.0}, 400, None)
+    cone = level.differences.cone(graph.inputs["x"], 100)
+    assert cone is not None
+    with level.active():
+        slope = level.differences.slope(graph.inputs["x"], cone)
+    assert slope.kind == finite_difference.EDGE
+    assert (slope.left is None) == ("asin" not in text)
+    assert slope.value.overlaps(arb(1))
 
 
 def test_ties_of_numbers_that_are_computed_alike_are_ties() -> None:

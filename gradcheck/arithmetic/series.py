@@ -170,6 +170,19 @@ def _cbrt(x: Series) -> Series:
     return _root(x, 3, lambda y: (y.log() / 3).exp())
 
 
+def _ending(function: Function, low: float | None, high: float | None) -> Function:
+    """Let a function that ends at a point, with no slope there, say so to either side of it."""
+
+    def apply(x: Series) -> Series:
+        if isinstance(x, arb_series):
+            for edge, outward in ((low, -1), (high, 1)):
+                if edge is not None and x[0] == edge and (way := side(x - edge)):
+                    raise OutsideError if way == outward else UndecidedError
+        return function(x)
+
+    return apply
+
+
 def _lgamma(x: Series) -> Series:
     if not isinstance(x, arb_series):
         return balls.lgamma(x)
@@ -315,7 +328,7 @@ NATIVES: dict[str, Function] = {
     "log10": lambda x: NATIVES["log"](x) / arb.const_log10(),
     **{
         name: _native(name)
-        for name in ("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "erf", "erfc", "gamma")
+        for name in ("exp", "log", "sin", "cos", "tan", "atan", "erf", "erfc", "gamma")
     },
     "expm1": _by_slope("expm1", lambda x: x.exp()),
     "log1p": _by_slope("log1p", lambda x: 1 / (1 + x)),
@@ -323,7 +336,9 @@ NATIVES: dict[str, Function] = {
     "cosh": lambda x: (x.exp() + (-x).exp()) / 2,
     "tanh": _by_slope("tanh", lambda x: (2 / (x.exp() + (-x).exp())) ** 2),
     "asinh": _by_slope("asinh", lambda x: (1 + x * x).rsqrt()),
-    "acosh": _by_slope("acosh", lambda x: ((x - 1) * (x + 1)).rsqrt()),
+    "asin": _ending(_native("asin"), -1, 1),
+    "acos": _ending(_native("acos"), -1, 1),
+    "acosh": _ending(_by_slope("acosh", lambda x: ((x - 1) * (x + 1)).rsqrt()), 1, None),
     "atanh": _by_slope("atanh", lambda x: 1 / (1 - x * x)),
 }  # fmt: skip
 

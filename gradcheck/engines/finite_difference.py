@@ -258,16 +258,18 @@ class Differences:
         if not all(f.is_finite() for f in seen):
             return _Side(None, UNDEFINED, proved=False)
         near, far = seen[::2], seen[1::2]
-        slopes = [(-3 * f0 + 4 * a - b) / (2 * h) for a, b, h in zip(near, far, steps, strict=True)]
+        # Beside a jump the value is the same one step away and two; a root or a pole is not.
+        jumps = bool(abs(far[-1] - near[-1]) * 1000 < abs(near[-1] - f0))
+        if jumps:
+            slopes = [(b - a) / h for a, b, h in zip(near, far, steps, strict=True)]
+        else:
+            slopes = [(-3 * f0 + 4 * a - b) / (2 * h) for a, b, h in zip(near, far, steps, strict=True)]
         dull, middle, sharp = slopes
         error = abs(middle - sharp)
         if error <= abs(sharp) * arb(1e-10) or error.abs_upper() <= balls.LEAST.max(abs(f0) / size * FLAT):
-            return _Side(sharp + 2 * error * arb(0, 1), proved=False)
-        # Beside a jump the value is the same one step away and two; a root or a pole is not.
-        if abs(far[2] - near[2]) * 1000 < abs(near[2] - f0):
-            return _Side((far[2] - near[2]) / steps[2], jumps=True, proved=False)
+            return _Side(sharp + 2 * error * arb(0, 1), jumps=jumps, proved=False)
         if abs(sharp) * 1000 < abs(middle) and abs(middle) * 1000 < abs(dull):
-            return _Side(sharp * arb(0, 1), proved=False)
+            return _Side(sharp * arb(0, 1), jumps=jumps, proved=False)
         grows = all(abs(b) > abs(a) * arb(1.5) and a * b > 0 for a, b in ((dull, middle), (middle, sharp)))
         return _Side(None, INFINITE if grows else UNSETTLED, proved=False)
 
