@@ -225,6 +225,10 @@ def test_wide_balls_hold_every_outcome(name: str, data: st.DataObject) -> None:
     if name == "polygamma":
         middles[0], radii[0] = float(data.draw(st.integers(0, 3))), 0.0
     shares = data.draw(st.lists(st.tuples(*[SHARES] * len(middles)), min_size=4, max_size=4), "inside")
+    if OPS[name].choice:
+        # A condition is zero almost nowhere in its ball: half of the points are there.
+        middles[0] = 0.0
+        shares = [(share, *rest) for share, (_, *rest) in zip((None, 1.0, None, 1.0), shares, strict=True)]
     with system.active():
         result = system.function(name)(*map(arb, middles, radii))
     if not result.is_finite():
