@@ -125,6 +125,7 @@ PLACES = [
     ("softsign(step(x)) - where(cbrt(0) == abs(x)^2.5, 1, where(x < 1, 2, 0.5))", {"x": 0.0}, JUMP),
     # What is not defined is no number.
     ("0*acos(x)", {"x": 1.0}, EDGE),
+    ("(y - y)^(acos(x) + 1)", {"x": 1.0, "y": 2.0}, EDGE),
     ("min(sign(y), relu(x^1.5))", {"x": 0.0, "y": 0.0}, EDGE),
     ("atan(cbrt(abs(x*2)))", {"x": 0.0}, INFINITE),
     ("atan2(atan2(where(x == 1, 2, 0.5), x^1.5), expm1(y)*softshrink(x))", {"x": 0.0, "y": 0.5}, EDGE),

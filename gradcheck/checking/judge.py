@@ -159,7 +159,7 @@ def judge(graded: Answer, symbolic: Answer | None, slope: SlopeAnswer | None, sc
     verdict = _judge_by(graded, truth, firm, scale)
     if difference is not None and not _tells(difference, truth, scale):
         verdict = verdict._replace(open=True)
-    moved = slope is None or slope.exercised or not truth.ball.contains(0)
+    moved = slope is None or slope.exercised or truth.value != 0
     if not moved and verdict.word != DISAGREE and abs(graded.value) <= KEPT * scale:
         return NOTHING_MOVED._replace(open=verdict.open)
     return verdict

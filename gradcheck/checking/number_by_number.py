@@ -134,7 +134,7 @@ class _NumberByNumber:
                 "choose another point, or leave this input out with --wrt",
             )  # fmt: skip
         if slope.left is not None and slope.right is not None and slope.kind in (KINK, JUMP):
-            value = float((slope.left + slope.right) / 2)
+            value = to_float((slope.left + slope.right) / 2)
         answer = Answer(value, slope.value, proved=slope.proved)
         return SlopeAnswer(answer, slope.kind, slope.left, slope.right, slope.exercised)
 
