@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
 
@@ -115,9 +113,6 @@ def of(numbers: System) -> System:
         function = _or_nan(numbers.function(op), numbers.nan)
         return lambda *x: np.frompyfunc(function, len(x), 1)(*x)
 
-    def both() -> AbstractContextManager[Any]:
-        return numbers.active()
-
     def with_zeros(op: str) -> Function:
         # numpy fills in plain zeros, which a function of these numbers may not take.
         fill = np.frompyfunc(lambda x: zero if isinstance(x, int) and x == 0 else x, 1, 1)
@@ -147,8 +142,7 @@ def of(numbers: System) -> System:
         "amax": extreme("max"),
         "amin": extreme("min"),
     }
-    active: Callable[[], AbstractContextManager[Any]] = both
     return System(
         f"arrays of {numbers.name}", natives, numbers.constant, literal=numbers.literal,
-        inline={}, nan=numbers.nan, accumulate=accumulate, active=active,
+        inline={}, nan=numbers.nan, accumulate=accumulate, active=numbers.active,
     )  # fmt: skip

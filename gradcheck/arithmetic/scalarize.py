@@ -7,7 +7,7 @@ Sums become balanced trees: changing one element changes only logarithmically ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -75,6 +75,28 @@ def written_out(
     total = builder.system.function("sum", (("axis", None), ("keepdims", False)))(values[graph.output])
     builder.result.output = int(total)
     return builder.result, values
+
+
+def single_numbers(point: Mapping[str, Any]) -> dict[str, float]:
+    """Return the inputs of a graph written out, by name; whole numbers, which say where to look, are none."""
+    return {
+        element_name(name, k): float(x[k])
+        for name, x in point.items()
+        if x.dtype.kind != "i"
+        for k in np.ndindex(x.shape)
+    }
+
+
+def gathered(cells: Sequence[Any], numbers: Sequence[Any], indices: Mapping[int, Any]) -> list[Any]:
+    """Return the value of each node of the original graph, as arrays of the numbers of the one written out.
+
+    Args:
+        cells: for each node an array of the nodes of its elements.
+        numbers: the value of each of these.
+        indices: the integer arrays among the inputs, by node.
+    """
+    look_up = np.frompyfunc(numbers.__getitem__, 1, 1)
+    return [indices[k] if k in indices else np.asarray(look_up(one), dtype=object) for k, one in enumerate(cells)]
 
 
 def _too_many(graph: Graph, span: tuple[int, int]) -> SizeError:

@@ -10,14 +10,14 @@ import numpy as np
 
 from gradcheck.arithmetic import arrays
 from gradcheck.arithmetic.floats import FLOATS
-from gradcheck.arithmetic.scalarize import written_out
+from gradcheck.arithmetic.scalarize import gathered, single_numbers, written_out
 from gradcheck.checking import forward
 from gradcheck.checking.exact import Level
 from gradcheck.checking.place import Place
 from gradcheck.engines.backprop import backprop
 from gradcheck.errors import ShapeError
 from gradcheck.graph.evaluation import evaluate
-from gradcheck.graph.graph import Graph, element_name
+from gradcheck.graph.graph import Graph
 from gradcheck.graph.shapes import infer
 from gradcheck.language.claims import Claim
 from gradcheck.ops.shapes import show
@@ -55,12 +55,7 @@ class ArrayPlace(Place):
     @cached_property
     def flat_inputs(self) -> dict[str, float]:
         """The inputs of `scalar`."""
-        return {
-            element_name(name, index): float(x[index])
-            for name, x in self.point.items()
-            if name not in self._indices
-            for index in np.ndindex(x.shape)
-        }
+        return single_numbers(self.point)
 
     @cached_property
     def flat_values(self) -> list[Any]:
@@ -74,10 +69,8 @@ class ArrayPlace(Place):
 
     def _exact_values(self, level: Level) -> list[Any]:
         """Return the value of each node as an array of balls: those of the graph written out."""
-        look_up = np.frompyfunc(level.values.__getitem__, 1, 1)
-        places = {self.graph.inputs[name]: x for name, x in self._indices.items()}
-        cells = self._written_out[1]
-        return [places[k] if k in places else np.asarray(look_up(one), dtype=object) for k, one in enumerate(cells)]
+        indices = {self.graph.inputs[name]: x for name, x in self._indices.items()}
+        return gathered(self._written_out[1], level.values, indices)
 
     def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
         """Return (index, node of the scalar graph, value) for each element of an input."""

@@ -50,9 +50,7 @@ def _look(op: str, row: tuple[float, ...], k: int) -> Close:
     """Return the slope, with more digits until it is sharp, or both slopes of a kink."""
     for digits in DIGITS[:-1]:
         with balls.precision(digits):
-            # Equal operands are one object, as everywhere: a tie is known to be one.
-            known: dict[float, Any] = {}
-            point = [known.setdefault(x, arb(x)) for x in row]
+            point = [arb(x) for x in row]
             try:
                 slope = gate_slopes(op, digits)[k]
                 slope = slope(*point) if callable(slope) else slope

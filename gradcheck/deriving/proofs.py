@@ -98,36 +98,23 @@ def _array_graph(worked: Worked, point: Mapping[str, Any]) -> _Written:
     import numpy as np
 
     from gradcheck.arithmetic import arrays
-    from gradcheck.arithmetic.scalarize import written_out
+    from gradcheck.arithmetic.scalarize import gathered, single_numbers, written_out
     from gradcheck.engines.backprop import backprop
-    from gradcheck.graph.graph import element_name
 
     graph = worked.chart.graph
     given = {name: np.asarray(point[name]) for name in graph.inputs}
     indices = {name: x for name, x in given.items() if x.dtype.kind == "i"}
     scalar, cells = written_out(graph, {name: x.shape for name, x in given.items()}, indices, apart=True)
-    inputs = {
-        element_name(name, k): float(x[k])
-        for name, x in given.items()
-        if name not in indices
-        for k in np.ndindex(x.shape)
-    }
-
-    places = {graph.inputs[name] for name in indices}
+    places = {graph.inputs[name]: x for name, x in indices.items()}
 
     def sharp(level: Level) -> list[Any]:
-        look_up = np.frompyfunc(level.values.__getitem__, 1, 1)
-        values = [
-            given[names[k]] if k in places else np.asarray(look_up(one), dtype=object) for k, one in enumerate(cells)
-        ]
         zero = level.system.literal("0")
         one = np.full((), level.system.literal("1"), dtype=object)
-        found = backprop(graph, arrays.of(level.system), values, one)
+        found = backprop(graph, arrays.of(level.system), gathered(cells, level.values, places), one)
         return [None if x is None else [y + zero for y in np.ravel(x)] for x in found]
 
-    names = {node: name for name, node in graph.inputs.items()}
     flat = [[] if k in places else np.ravel(one).tolist() for k, one in enumerate(cells)]
-    return _Written(scalar, inputs, flat, sharp)
+    return _Written(scalar, single_numbers(given), flat, sharp)
 
 
 class _Proofs:

@@ -347,9 +347,7 @@ def _curved_slope(value: Function, runs_on: Function, k: int, power: int) -> cha
 
 
 def gate_sides(op: str, digits: int, point: Sequence[Ball], k: int) -> list[Ball]:
-    """Return the slopes of one op to either side in operand `k`: of equal operands in zero, where they are."""
-    if OPS[op].kink == chain.TIE and point[0] is point[1]:
-        point = [ZERO, ZERO]
+    """Return the slopes of one op to either side in operand `k`; none if one is not known."""
     return _sides(series.system(digits).function(op), point, k)
 
 
