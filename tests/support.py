@@ -112,3 +112,17 @@ def trace_of(text: str, at: Any = None, **asked: Any) -> Trace:
 def trace_of_network(network: Network) -> Trace:
     """Derive the gradients of a network."""
     return trace_problem(problem_of_network(network, Settings()), Settings())
+
+
+IMPORTS = """
+import sys
+sys.argv = ["gradcheck", *sys.argv[1:]]
+from gradcheck.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+loaded = {name.partition(".")[0] for name in sys.modules}
+print("LOADED", *sorted(loaded & {"flint", "numpy", "sympy", "mpmath", "rich", "yaml"}), file=sys.stderr)
+"""
+"""A program that runs the command with its arguments and says which of the heavy packages it loaded."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 import pytest
-from support import FORBIDDEN, Ran, cases, run
+from support import FORBIDDEN, IMPORTS, Ran, cases, run
 
 from gradcheck import cli
 from gradcheck.checking import points, problem
@@ -211,19 +211,6 @@ def test_arguments_that_are_not_text() -> None:
     assert isinstance(done, Ran)
     assert done.status == 2
     assert "\\udcff" in done.err
-
-
-IMPORTS = """
-import sys
-sys.argv = ["gradcheck", *sys.argv[1:]]
-from gradcheck.cli import main
-try:
-    main()
-except SystemExit:
-    pass
-loaded = {name.partition(".")[0] for name in sys.modules}
-print("LOADED", *sorted(loaded & {"flint", "numpy", "sympy", "mpmath", "rich", "yaml"}), file=sys.stderr)
-"""
 
 
 @pytest.mark.parametrize(

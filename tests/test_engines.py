@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -379,6 +380,34 @@ def test_gates_that_do_not_add_up_are_not_believed(monkeypatch: pytest.MonkeyPat
     report = gradcheck.check(text, at=at, engines=("backprop", "finite_difference"))
     assert "direction" not in report.checks[0].method
     assert report.verdict == "agree"
+
+
+LINEAR = """\
+gradcheck: 1
+inputs: {{x: {{shape: [{rows}, {columns}], init: normal_}}}}
+layers:
+- {{name: fc, type: Linear, in_features: {columns}, out_features: 5}}
+- {{name: act, type: Tanh}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "exhaustive", "said", "proved"),
+    [
+        (2, 3, False, "every number by itself, proved in balls", True),
+        (20, 40, False, "every number by the differences of the gates, proved in balls, and along", True),
+        (5, 20, True, "every number by itself, proved in balls", True),
+        (120, 120, False, "gate by gate, estimated in float64", False),
+    ],
+)
+def test_how_a_network_is_checked_is_said(
+    rows: int, columns: int, exhaustive: bool, said: str, proved: bool, tmp_path: Path
+) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text(LINEAR.format(rows=rows, columns=columns), encoding="utf-8")
+    (check,) = gradcheck.verify(str(spec), exhaustive=exhaustive).checks
+    assert check.method.startswith(said)
+    assert {tensor.number(0).proved for tensor in check.tensors} == {proved}
 
 
 def test_json_says_it_too() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import mpmath
 import pytest
 from flint import arb
-from support import FORBIDDEN, run
+from support import FORBIDDEN, IMPORTS, run
 
 import gradcheck
 from gradcheck.arithmetic import balls
@@ -471,19 +471,6 @@ def test_mistakes_are_pointed_at(arguments: list[str], place: str | None, said: 
     assert not FORBIDDEN.search(done.err)
 
 
-LOADED = """
-import sys
-sys.argv = ["gradcheck", *sys.argv[1:]]
-from gradcheck.cli import main
-try:
-    main()
-except SystemExit:
-    pass
-loaded = {name.partition(".")[0] for name in sys.modules}
-print("LOADED", *sorted(loaded & {"flint", "numpy", "sympy", "rich"}), file=sys.stderr)
-"""
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -496,7 +483,7 @@ print("LOADED", *sorted(loaded & {"flint", "numpy", "sympy", "rich"}), file=sys.
 )
 def test_help_and_mistakes_load_nothing(arguments: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LOADED, *arguments], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", IMPORTS, *arguments], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stderr.splitlines()[-1] == "LOADED"
 

@@ -442,7 +442,7 @@ except SystemExit as leaving:
 else:
     status = 0
 loaded = {name.partition(".")[0] for name in sys.modules}
-print("LOADED", status, *sorted(loaded & {"numpy", "sympy", "mpmath", "rich"}), file=sys.stderr)
+print("LOADED", status, *sorted(loaded & {"flint", "numpy", "sympy", "mpmath", "rich"}), file=sys.stderr)
 """
 BAD = (
     "gradcheck: 1\ninputs: {x: [[1, 2]]}\nlayers: [{type: Linaer, out_features: 2}, {type: Conv2d, out_channels: x}]\n"
