@@ -54,9 +54,9 @@ TRUTH = {
     "tanhshrink": lambda x: x - mpmath.tanh(x),
     "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
     "silu": lambda x: x / (1 + mpmath.exp(-x)),
-    "inv": lambda x: 1 / x,
+    "reciprocal": lambda x: 1 / x,
 }
-POSITIVE = {"log", "sqrt", "inv"}
+POSITIVE = {"log", "sqrt", "reciprocal"}
 
 
 @pytest.mark.parametrize("op", TRUTH)

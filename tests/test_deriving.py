@@ -16,7 +16,7 @@ from support import trace_of, trace_of_network
 
 from gradcheck.arithmetic import arrays, balls
 from gradcheck.arithmetic.floats import FLOATS, IEEE
-from gradcheck.arithmetic.scalarize import written_out
+from gradcheck.arithmetic.scalarize import single_numbers, written_out
 from gradcheck.checking import forward
 from gradcheck.checking.array_place import ArrayPlace
 from gradcheck.checking.exact import Exact
@@ -163,15 +163,8 @@ class Truth:
 
     def __init__(self, graph: Graph, point: dict[str, Any]) -> None:
         given = {name: np.asarray(value) for name, value in point.items()}
-        indices = {name: x for name, x in given.items() if x.dtype.kind == "i"}
-        shapes = {name: x.shape for name, x in given.items()}
-        self.graph, self.cells = written_out(graph, shapes, indices, apart=True)
-        numbers = {
-            element_name(name, k): float(x[k])
-            for name, x in given.items()
-            if name not in indices
-            for k in np.ndindex(x.shape)
-        }
+        self.graph, self.cells = written_out(graph, given, apart=range(len(graph)))
+        numbers = single_numbers(given)
         floats, _ = evaluate(self.graph, FLOATS, numbers)
         self.exact = Exact(self.graph, numbers, floats)
         self.exact.left = 1e15

@@ -46,7 +46,7 @@ def test_what_is_cut_out_is_where_the_table_says() -> None:
     """An op that bends or ends nowhere in its box has nothing cut out, and a kink is cut out where it is."""
     for name in ("exp", "sin", "tanh", "sigmoid", "gelu", "softplus", "erf", "mul", "atan"):
         assert all(not proof.finding.cut for proof in prove_op(OPS[name])), name
-    for name, places in {"relu": [0], "hardtanh": [-1, 1], "relu6": [0, 6], "inv": [0], "abs": [0]}.items():
+    for name, places in {"relu": [0], "hardtanh": [-1, 1], "relu6": [0, 6], "reciprocal": [0], "abs": [0]}.items():
         (proof,) = prove_op(OPS[name])
         found = [cut.hull[0] for cut in proof.finding.cut]
         assert len(found) == len(places)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.arithmetic import floats
+from gradcheck.arithmetic import floats, matrices
 from gradcheck.arithmetic.compiling import OPERATORS, Function
 from gradcheck.arithmetic.structural import NATIVES as STRUCTURAL
 from gradcheck.arithmetic.structural import accumulate
@@ -55,6 +55,7 @@ FLOAT_ARRAYS = System(
     "float64 arrays",
     {
         **STRUCTURAL,
+        **matrices.FLOATS,
         "add": np.add,
         "sub": np.subtract,
         "mul": np.multiply,
@@ -102,11 +103,13 @@ FLOAT_ARRAYS = System(
 
 @lru_cache(maxsize=16)
 def of(numbers: System) -> System:
-    """Return the system of arrays whose elements are numbers of the system `numbers`.
+    """Return the system of arrays whose elements are numbers of the system `numbers`, balls or series of them.
 
     Elementwise primitives are those of `numbers`, applied to each element; an element for
     which one raises becomes that system's NaN.
     """
+    from gradcheck.arithmetic.ball_matrices import LINEAR
+
     zero = numbers.literal("0")
 
     def lifted(op: str) -> Function:
@@ -141,6 +144,7 @@ def of(numbers: System) -> System:
         "select": np.frompyfunc(select, 2, 1),
         "amax": extreme("max"),
         "amin": extreme("min"),
+        **LINEAR,
     }
     return System(
         f"arrays of {numbers.name}", natives, numbers.constant, literal=numbers.literal,

@@ -7,15 +7,18 @@ Sums become balanced trees: changing one element changes only logarithmically ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from gradcheck.arithmetic import matrices
+from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.arithmetic.structural import MOVES, _normal
 from gradcheck.arithmetic.system import System
 from gradcheck.errors import SizeError
+from gradcheck.graph.evaluation import evaluate
 from gradcheck.graph.graph import Graph, Params, element_name
 from gradcheck.ops import OPS
 from gradcheck.ops.shapes import Shape
@@ -26,18 +29,16 @@ MAX_GATES = 400_000
 Span = tuple[int, int, int]
 
 
-def written_out(
-    graph: Graph, shapes: Mapping[str, Shape], indices: Mapping[str, Any] | None = None, apart: bool = False
-) -> tuple[Graph, list[Any]]:
-    """Write `graph` out for inputs of the given `shapes`, and return the elements of every node.
+def written_out(graph: Graph, point: Mapping[str, Any], apart: Container[int] = ()) -> tuple[Graph, list[Any]]:
+    """Write `graph` out for inputs of the shapes that they have at a point, and return the elements of every node.
 
     Args:
         graph: the graph.
-        shapes: the shapes of its inputs.
-        indices: the integer arrays among the inputs, which say where to look things up; they are not
-            numbers to calculate with and do not become nodes.
-        apart: whether every array gate gets nodes of its own, also one that only moves elements: then the
-            gradient of an element is that of this gate's value, and not of all that share the number.
+        point: its inputs. Whole-number arrays, which say where to look things up, are not numbers to
+            calculate with and do not become nodes; other numbers decide about nothing but the order in which
+            a matrix is eliminated.
+        apart: the gates that get nodes of their own although they only move elements: then the gradient of
+            an element is that of this gate's value, and not of all that share the number.
 
     Returns:
         the graph of single numbers, whose output is the sum of the output's elements, and for each node
@@ -46,17 +47,17 @@ def written_out(
     Raises:
         SizeError: if that takes more than MAX_GATES gates.
     """
-    for name, shape in shapes.items():
-        if prod(shape) > MAX_GATES:
+    for name, x in point.items():
+        if x.size > MAX_GATES:
             raise _too_many(graph, graph.span(graph.inputs[name]))
-    builder = _Builder(graph)
+    builder = _Builder(graph, point)
     values: list[Any] = [None] * len(graph)
     for name, node in graph.inputs.items():
-        if indices and name in indices:
-            values[node] = indices[name]
+        if point[name].dtype.kind == "i":
+            values[node] = point[name]
             continue
         span = (graph.start[node], graph.end[node], graph.at[node])
-        shape = shapes[name]
+        shape = point[name].shape
         ids = [builder.result.input(element_name(name, k), span) for k in np.ndindex(shape)]
         values[node] = np.array(ids, dtype=np.int64).reshape(shape)
     for node, text in graph.constants.items():
@@ -69,7 +70,7 @@ def written_out(
         known = len(builder.result)
         function = builder.system.function(graph.ops[node], graph.params.get(node, ()))
         values[node] = np.asarray(function(*[values[k] for k in graph.operands(node)]))
-        if apart and (values[node] < known).any():
+        if node in apart and (values[node] < known).any():
             values[node] = builder.elementwise("identity", values[node])
     builder.span = (graph.start[graph.output], graph.end[graph.output], graph.at[graph.output])
     total = builder.system.function("sum", (("axis", None), ("keepdims", False)))(values[graph.output])
@@ -120,7 +121,8 @@ class _Tracing(System):
 
 
 class _Builder:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, point: Mapping[str, Any]) -> None:
+        self.inputs = single_numbers(point)
         self.result = Graph(graph.source)
         self.span: Span = (0, 0, 0)
         self.constants: dict[str, int] = {}
@@ -187,6 +189,27 @@ class _Builder:
             total = total[..., 0, :]
         return total[..., 0] if y.ndim == 1 else total
 
+    def order(self, x: Any) -> Any:
+        """Return the order of the rows in which each matrix is eliminated, by its numbers at the point."""
+        numbers, _ = evaluate(self.result, FLOATS, self.inputs)
+        return matrices.pivoted(np.array(numbers, dtype=float)[x])
+
+    def inverse(self, x: Any) -> Any:
+        if not x.ndim:
+            return self.elementwise("reciprocal", x)
+        unit = MOVES["eye"](self.constant("1"), shape=x.shape[-1:], zero=self.constant("0"))
+        return matrices.solved(self.elementwise, x, np.broadcast_to(unit, x.shape), self.order(x))
+
+    def solve(self, x: Any, y: Any) -> Any:
+        columns = y[..., None] if y.ndim == 1 else y
+        lead = np.broadcast_shapes(x.shape[:-2], columns.shape[:-2])
+        x, columns = (np.broadcast_to(one, (*lead, *one.shape[-2:])) for one in (x, columns))
+        found = matrices.solved(self.elementwise, x, columns, self.order(x))
+        return found[..., 0] if y.ndim == 1 else found
+
+    def filled(self, op: str) -> Callable[..., Any]:
+        return lambda x, **how: MOVES[op](x, zero=self.constant("0"), **how)
+
     def cumsum(self, x: Any, axis: int | None = None) -> Any:
         x = np.ravel(x) if axis is None else np.moveaxis(x, axis, 0)
         rows = list(x[:1])
@@ -218,6 +241,14 @@ class _Builder:
             "matmul": self.matmul,
             "outer": lambda x, y: self.elementwise("mul", x[:, None], y[None, :]),
             "cumsum": self.cumsum,
-            "windows": lambda x, **reach: MOVES["windows"](x, zero=self.constant("0"), **reach),
+            **{op: self.filled(op) for op in ("windows", "diag", "tril", "triu", "eye", "pad")},
+            "inv": self.inverse,
+            "solve": self.solve,
+            "det": lambda x: matrices.determinant(self.elementwise, x, lambda: self.order(x)),
+            "pinv": lambda x: matrices.pseudo_inverse(self.matmul, self.inverse, x),
+            "cholesky": lambda x: matrices.cholesky(self.elementwise, x, self.constant("0"), self.constant("0.5")),
+            "kron": lambda x, y: matrices.kron(self.elementwise, x, y),
+            "sort": lambda x, axis=-1: matrices.ordered(self.elementwise, x),
+            "cumprod": lambda x, axis=None: matrices.running_product(self.elementwise, x, axis),
             "fold": self.fold,
         }

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.arithmetic import matrices
 from gradcheck.arithmetic.compiling import Function
 from gradcheck.ops.shapes import reached
 
@@ -59,11 +60,18 @@ def untranspose(g: Array, *, axes: Any = None) -> Array:
     return np.transpose(g, None if axes is None else np.argsort([a % len(axes) for a in axes]))
 
 
+def places(index: Any) -> Any:
+    """Return an index as numpy takes it: tuples within it are lists of positions."""
+    if not isinstance(index, tuple):
+        return index
+    return tuple([list(part) if isinstance(part, tuple) else part for part in index])
+
+
 def put(g: Array, x: Array, *, index: Any) -> Array:
-    """Return zeros like x with g at `index`."""
+    """Return zeros like x with g at `index`, added up where an element was picked more than once."""
     g = np.asanyarray(g)
     result = np.zeros(np.shape(x), dtype=g.dtype)
-    result[index] = g
+    np.add.at(result, places(index), g)
     return result
 
 
@@ -156,10 +164,11 @@ def reshape(x: Array, shape: tuple[int, ...]) -> Array:
 
 
 MOVES: dict[str, Function] = {
+    **matrices.MOVES,
     "transpose": np.transpose,
     "mT": lambda x: np.swapaxes(x, -1, -2),
     "reshape": reshape,
-    "getitem": lambda x, index: np.asanyarray(x)[index],
+    "getitem": lambda x, index: np.asanyarray(x)[places(index)],
     "concat": lambda x, y, axis=0: np.concatenate([x, y], axis),
     "windows": windows,
     "select_index": lambda x, axis, index: np.take(x, list(index), axis),
@@ -170,6 +179,7 @@ MOVES: dict[str, Function] = {
 """Ops that need no arithmetic; they work on arrays of node numbers as well."""
 
 NATIVES: dict[str, Function] = {
+    **matrices.NATIVES,
     **MOVES,
     "matmul": np.matmul,
     "outer": lambda x, y: np.asanyarray(x)[:, None] * np.asanyarray(y)[None, :],

@@ -45,7 +45,7 @@ class ArrayPlace(Place):
 
     @cached_property
     def _written_out(self) -> tuple[Graph, list[Any]]:
-        return written_out(self.graph, {n: x.shape for n, x in self.point.items()}, self._indices)
+        return written_out(self.graph, self.point)
 
     @property
     def scalar(self) -> Graph:

@@ -82,7 +82,34 @@ def _check_arrays(graph: Graph, values: Values) -> None:
         if OPS[graph.ops[node]].elementwise:
             operands = [np.broadcast_to(x, np.shape(values[node]))[index] for x in operands]
             explain(graph, node, [float(x) for x in operands], index)
+        _refuse_matrix(graph, node, [np.asarray(x) for x in operands])
         explain(graph, node, [], index)
+
+
+def _refuse_matrix(graph: Graph, node: int, operands: list[Any]) -> None:
+    """Raise the error of an op on whole matrices that has no value for these.
+
+    Raises:
+        DomainError: with what it needs.
+    """
+    for condition in OPS[graph.ops[node]].domain:
+        if isinstance(condition, Worded) and all(map(_all_finite, operands)) and not condition.holds(*operands):
+            called = _called(graph, node, 0)
+            raise DomainError(
+                f"{graph.title(node)} is not defined here: it needs {condition}, and `{called}` is none",
+                graph.source, graph.span(node), f"`{_shortened(graph, node)}` has no value at this point", node,
+            )  # fmt: skip
+
+
+def _all_finite(x: Any) -> bool:
+    import numpy as np
+
+    return bool(np.all(np.isfinite(x)))
+
+
+def _shortened(graph: Graph, node: int) -> str:
+    text = " ".join(graph.text(node).split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def explain(graph: Graph, node: int, operands: list[float], index: tuple[int, ...] = ()) -> NoReturn:
@@ -91,8 +118,7 @@ def explain(graph: Graph, node: int, operands: list[float], index: tuple[int, ..
     where = f" (element {list(index)})" if index else ""
     named = dict(zip(row.args, operands, strict=False))
     failed = next((c for c in row.domain if not _holds(c, row.args, operands)), None)
-    text = " ".join(graph.text(node).split())
-    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    text = _shortened(graph, node)
     nodes = dict(zip(row.args, graph.operands(node), strict=False))
     used = [name for name in named if failed is None or name in _words(failed)]
     # Nobody needs to be told what a 9 is, unless there is nothing else to say.

@@ -101,10 +101,11 @@ def located(graph: Graph, given: Sequence[Mapping[str, Any]], count: int, seed: 
     for point in given:
         _check_shapes(graph, point)
     if given:
-        return [
+        made = [
             {name: resolve(v, name, seed) if isinstance(v, Value) else v for name, v in point.items()}
             for point in given
         ]
+        return [_with_positions(graph, point) for point in made]
     _check_shapes(graph, {})
     if graph.params:
         node = next(iter(graph.params), graph.output)
@@ -113,6 +114,58 @@ def located(graph: Graph, given: Sequence[Mapping[str, Any]], count: int, seed: 
             "as in --at \"W=randn(5,10),x=[1,-1]\"",
         )  # fmt: skip
     return sample(graph, count, seed)
+
+
+def positions(graph: Graph) -> set[str]:
+    """Return the inputs that say where to look something up, as y does in W[y]: whole numbers, with no gradient.
+
+    Raises:
+        PointError: for one that is calculated with too, and for a position that is calculated.
+    """
+    names = {node: name for name, node in graph.inputs.items()}
+    found: dict[int, int] = {}
+    for node in graph.gates:
+        for place, operand in enumerate(graph.operands(node)):
+            if (graph.ops[node], place) == ("lookup", 1):
+                if operand not in names:
+                    raise PointError("positions are a variable or written out", graph.source, graph.span(node))
+                found[operand] = node
+    for node in graph.gates:
+        for place, operand in enumerate(graph.operands(node)):
+            if operand in found and (graph.ops[node], place) != ("lookup", 1):
+                raise PointError(
+                    f"`{names[operand]}` says where to look, so it cannot be calculated with",
+                    graph.source, graph.span(node), "use two variables",
+                )  # fmt: skip
+    return {names[node] for node in found}
+
+
+def _with_positions(graph: Graph, point: Point) -> Point:
+    """Return a point whose positions are whole-number arrays that fit.
+
+    Raises:
+        PointError: for positions that are no whole numbers, or beyond what is looked up.
+    """
+    named = positions(graph) if "lookup" in graph.ops else set()
+    if not named:
+        return point
+    import numpy as np
+
+    result = {name: np.asarray(x).astype(int) if name in named else x for name, x in point.items()}
+    shapes = infer(graph, {name: shape_of(x) for name, x in point.items()})
+    for node in graph.gates:
+        if graph.ops[node] != "lookup":
+            continue
+        table, where = graph.operands(node)
+        name = next(name for name, k in graph.inputs.items() if k == where)
+        length = shapes[table][0]
+        exact = bool(np.all(np.asarray(point[name]) == result[name]))
+        if not exact or not bool(np.all((result[name] >= -length) & (result[name] < length))):
+            raise PointError(
+                f"`{name}` says where to look in `{graph.text(table)}`: whole numbers from 0 to {length - 1}",
+                graph.source, graph.span(node),
+            )  # fmt: skip
+    return result
 
 
 def _check_shapes(graph: Graph, point: Mapping[str, Any]) -> None:

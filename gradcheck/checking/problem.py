@@ -146,11 +146,14 @@ def problem_of_text(
 
 
 def _wanted(graph: Graph, settings: Settings) -> list[str]:
+    able = [name for name in graph.inputs if name not in points.positions(graph)]
     for name in settings.wrt or ():
+        if name in graph.inputs and name not in able:
+            raise UsageError(f"--wrt {name}: it says where to look, and has no gradient")
         if name not in graph.inputs:
             hint = did_you_mean(name, graph.inputs) or f"its variables are {', '.join(graph.inputs) or 'none'}"
             raise UsageError(f"--wrt {name}: the expression has no such variable", hint=hint)
-    return [name for name in graph.inputs if settings.wrt is None or name in settings.wrt]
+    return [name for name in able if settings.wrt is None or name in settings.wrt]
 
 
 def problem_of_network(network: Network, settings: Settings) -> Problem:

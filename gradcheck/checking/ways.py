@@ -54,6 +54,8 @@ def written_out(place: Place) -> int:
             gates += prod(shapes[node])
         elif row.contracts:
             gates += 2 * prod(shapes[node]) * shapes[operands[0]][-1]
+        elif row.eliminates and shapes[operands[0]]:
+            gates += 3 * prod(shapes[operands[0]]) * shapes[operands[0]][-1]
         elif not row.copies:
             gates += 2 * sum(prod(shapes[k]) for k in operands) + prod(shapes[node])
     return gates

@@ -80,7 +80,9 @@ def _estimate(graph: Graph, shapes: list[Shape]) -> int:
     for node in graph.gates:
         sizes = [math.prod(shapes[k]) for k in (node, *graph.operands(node))]
         inner = shapes[graph.left[node]][-1] if shapes[graph.left[node]] else 1
-        total += 2 * sizes[0] * inner if OPS[graph.ops[node]].contracts else 3 * max(sizes)
+        row = OPS[graph.ops[node]]
+        steps = 2 * sizes[0] * inner if row.contracts else 3 * sizes[1] * inner if row.eliminates else 3 * max(sizes)
+        total += steps
     return total
 
 
@@ -104,7 +106,7 @@ def _array_graph(worked: Worked, point: Mapping[str, Any]) -> _Written:
     graph = worked.chart.graph
     given = {name: np.asarray(point[name]) for name in graph.inputs}
     indices = {name: x for name, x in given.items() if x.dtype.kind == "i"}
-    scalar, cells = written_out(graph, {name: x.shape for name, x in given.items()}, indices, apart=True)
+    scalar, cells = written_out(graph, given, apart=range(len(graph)))
     places = {graph.inputs[name]: x for name, x in indices.items()}
 
     def sharp(level: Level) -> list[Any]:

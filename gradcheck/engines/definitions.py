@@ -18,7 +18,7 @@ from gradcheck.engines.flows import Array, BarredFlow, contracted, moved, to_sha
 from gradcheck.ops import OPS
 from gradcheck.ops.shapes import Shape, axes
 
-NUMBERS = {"windows": {"zero": -1}}
+NUMBERS = {op.name: {"zero": -1} for op in OPS.values() if op.copies and op.fills}
 """Arguments that make an op work on element numbers: what stands for a zero beside the elements."""
 
 
@@ -273,8 +273,7 @@ DEFINITIONS: dict[str, Handler] = {
     "getitem": _written_through,
     "concat": _copied,
     "windows": _copied,
-    "select_index": _copied,
-    "lookup": _copied,
+    **dict.fromkeys(("select_index", "lookup", "diag", "tril", "triu", "eye", "ones", "zeros", "pad"), _copied),
     "fold": _folded,
     "sum": _summed,
     "cumsum": _running,

@@ -31,6 +31,8 @@ def infer(graph: Graph, inputs: Mapping[str, Shape]) -> list[Shape]:
         row = OPS[graph.ops[node]]
         operands = graph.operands(node)
         shapes = [result[k] for k in operands]
+        if graph.ops[node] in ("mul", "pow") and all(shapes[: 2 if graph.ops[node] == "mul" else 1]):
+            _refuse_two_readings(graph, node, shapes)
         try:
             if row.shape is None:
                 result[node] = elementwise(*shapes)
@@ -48,6 +50,35 @@ def infer(graph: Graph, inputs: Mapping[str, Shape]) -> list[Shape]:
                 f"the limit is {MAX_ELEMENTS:,}",
             )  # fmt: skip
     return result
+
+
+DOTS = {"·": "inner or matrix product", "⋅": "inner or matrix product", "×": "cross product"}
+"""Signs of a product of numbers that mean something else between arrays."""
+
+
+def _refuse_two_readings(graph: Graph, node: int, shapes: list[Shape]) -> None:
+    """Refuse a sign between arrays that people read in two ways.
+
+    Raises:
+        ShapeError: with both spellings.
+    """
+    at = graph.at[node]
+    left, right = (graph.text(k) for k in graph.operands(node))
+    if graph.ops[node] == "pow":
+        if len(shapes[0]) > 1 and "".join(right.split()) in ("-1", "(-1)", "−1", "(−1)"):
+            raise ShapeError(
+                f"`{graph.text(node)}` of a matrix can be read in two ways", graph.source, (at, at + 1),
+                f"write inv({left}) for the inverse, 1/{left} for the reciprocal of each element",
+            )  # fmt: skip
+        return
+    sign = graph.source.text[at : at + 1]
+    if sign in DOTS:
+        a, b = (left, right) if len(left) + len(right) <= 60 else ("a", "b")
+        spelled = f"cross({a}, {b})" if sign == "×" else f"{a} @ {b}"
+        raise ShapeError(
+            f"`{sign}` between arrays can be read in two ways", graph.source, (at, at + 1),
+            f"write {spelled} for the {DOTS[sign]}, {a} * {b} for the product of each pair of elements",
+        )  # fmt: skip
 
 
 _ARRAY_OPS = frozenset(op.name for op in OPS.values() if not op.elementwise)

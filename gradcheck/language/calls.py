@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from gradcheck.errors import LanguageError, Source
 from gradcheck.graph.graph import Graph, Params
-from gradcheck.ops import OPS, REDUCTIONS, VARIADIC
+from gradcheck.language.einsum import einsum
+from gradcheck.ops import EINSUM, NORMS, OPS, REDUCTIONS, VARIADIC
 from gradcheck.ops.op import REQUIRED, Op
+
+
+ORDERS = 'ord is a number above 0, inf or "fro"'
 
 
 class Bracket:
@@ -65,6 +70,13 @@ class Call:
             number: returns the node of a constant.
         """
         op, params = self.op, self.params
+        if op is EINSUM:
+            subscripts = params.get("subscripts")
+            return einsum(graph, subscripts, given, span, lambda message: self.fail(graph.source, message))
+        if "ord" in params:
+            op, params = self.normed(graph.source, params)
+            if op is OPS["amax"]:
+                given = [graph.gate("abs", given, (), span)]
         if len(given) == 1 and op.name in REDUCTIONS:
             op = OPS[REDUCTIONS[op.name]]
         for name in params:
@@ -85,6 +97,22 @@ class Call:
         for other in given[1:]:
             node = graph.gate(op.name, [node, other], bound, span)
         return node
+
+    def normed(self, source: Source, params: dict[str, Any]) -> tuple[Op, dict[str, Any]]:
+        """Return the op that a norm is by its `ord`, and the arguments left to it."""
+        how = {name: value for name, value in params.items() if name != "ord"}
+        order = params["ord"]
+        if order == "nuc" or (order == -math.inf or order == 0) or isinstance(order, (bool, tuple)):
+            self.fail(source, f"norms with ord={order} are not known here", ORDERS)
+        if isinstance(order, str) and order != "fro":
+            self.fail(source, f"unknown ord `{order}`", ORDERS)
+        if order == math.inf and how:
+            return OPS["amax"], how
+        if order in NORMS and (order in (None, "fro") or not how):
+            return OPS[NORMS[order]], how
+        if not order > 0:
+            self.fail(source, f"ord={order} is no norm", ORDERS)
+        return OPS["norm_p"], {**how, "p": order}
 
     def wrong_count(self, source: Source, count: int) -> NoReturn:
         """Raise the error that says how many arguments the function takes."""

@@ -37,8 +37,12 @@ from gradcheck.language.tokens import (  # fmt: skip
     PYTHON_WORDS,
     SYMBOL,
     TOKEN,
+    TRANSPOSED,
+    WORD,
+    is_name,
 )
-from gradcheck.ops import FUNCTIONS, OPS, REDUCTIONS, VARIADIC
+from gradcheck.language.static import WORDS
+from gradcheck.ops import EINSUM, FUNCTIONS, OPS, REDUCTIONS, VARIADIC
 from gradcheck.ops.op import Op
 
 BRACKET = 0
@@ -144,7 +148,7 @@ class _Parser:
 
     def check_stage_name(self, name: str, at: int) -> None:
         graph = self.graph
-        if not name.isidentifier():
+        if not is_name(name):
             self.fail(f"`{name}` is not a name", at, at + len(name))
         if name in graph.stages:
             self.fail(f"`{name}` is already defined", at, at + len(name), "give each stage its own name")
@@ -171,6 +175,10 @@ class _Parser:
                     word, (start, pos) = match[kind], match.span(kind)
                     if kind == NAME:
                         node = known.get(word, NONE)
+                        if node < 0 and word == "T" and self.transposes():
+                            _, pos = self.replace_top("transpose", (), pending.pop()[2], pos)
+                            operand_next = False
+                            continue
                         if node < 0 or (self.dotted is not None and text.startswith(".", pos)):
                             node, pos = self.longest_name(word, start, pos)
                     else:
@@ -186,6 +194,8 @@ class _Parser:
                     call = Call(function, match[NAME], start, start, pos - 1, len(nodes))
                     brackets.append(call)
                     pending.append((BRACKET, call, start))
+                    if function.made or function is EINSUM:
+                        operand_next, pos = self.written(call, pos)
                     continue
                 if kind == SYMBOL and match[SYMBOL] == "(":
                     start, pos = match.span(SYMBOL)
@@ -229,6 +239,11 @@ class _Parser:
         pending.pop()
         self.end = pos
         return match.start(kind) if kind else len(text)
+
+    def transposes(self) -> bool:
+        """Return whether a T behind a power sign is no variable, so that A^T is a transpose."""
+        mentioned = self.pending[-1][0] == POWER and bool(self.variables)
+        return mentioned and "T" not in self.variables and "T" not in self.graph.stages
 
     def unclosed(self) -> NoReturn:
         frame = self.brackets[-1]
@@ -308,8 +323,11 @@ class _Parser:
                 if node is None:
                     node = self.literals[CONSTANTS[word]] = graph.constant(CONSTANTS[word], (start, end, start))
                 return node
-            if not word.isidentifier():
+            if not is_name(word):
                 self.fail(f"`{word}` is not a name", start, end, FOREIGN.get(word[-1]))
+            if word[0] == "π" and len(word) > 1 and word not in self.variables:
+                hint = f"write π*{word[1:]}, or give the name a value"
+                self.fail(f"`{word}` can be read as π*{word[1:]} or as one name", start, end, hint)
             node = graph.input(word, (start, end, start))
         return node
 
@@ -319,11 +337,18 @@ class _Parser:
         word, (start, pos) = match[group], match.span(group)
         if kind == SYMBOL:
             return self.postfix(word, start, pos)
+        if word == TRANSPOSED:
+            return self.replace_top("transpose", (), start, pos)
         if kind == OTHER:
             self.fail(f"unexpected character `{word}`", start, start + 1, FOREIGN.get(word))
         left = self.text[self.starts[-1] : self.end]
         left = left if len(left) <= 20 else "…"
         hint = f"write {left}({word})" if left in FUNCTIONS else f"write {left}*{word}"
+        if word[0] == "π" and len(word) > 1:
+            hint = f"write {left}*π*{word[1:]}"
+        elif left.endswith(TRANSPOSED):
+            apart = f", or {left} @ {' @ '.join(word)}" if 1 < len(word) < 4 and word.isalpha() else ""
+            hint = f"write {left} @ {word}{apart}"
         if word in PYTHON_WORDS or left in PYTHON_WORDS:
             hint = "conditions are written where(condition, a, b)"
         elif left.isdigit() and (word[0] == "_" or word in "eE" or (left == "0" and word[0] in "xXbBoO")):
@@ -350,6 +375,12 @@ class _Parser:
             left = self.text[self.starts[-1] : self.end]
             left = left if len(left) <= 20 else "(…)"
             self.fail("expected an operator before `(`", start, pos, f"for a product write {left}*(…)")
+        if word == "[" and (named := _AT_NAME.match(self.text, pos)) and named[1] not in {*self.static_names, *WORDS}:
+            node = self.name(named[1], *named.span(1))
+            self.nodes[-1] = self.graph.gate(
+                "lookup", [self.nodes[-1], node], (), (self.starts[-1], named.end(), start)
+            )
+            return False, named.end()
         if word == "[":
             index, pos = static.index(self.source, pos, self.static_names)
             return self.replace_top("getitem", (("index", index),), start, pos)
@@ -381,7 +412,7 @@ class _Parser:
         if kind == SYMBOL and match[SYMBOL] == ")":
             return self.close(frame, match.start(SYMBOL), match.end())
         op = frame.op
-        full = len(self.nodes) - frame.base == len(op.args) and op.name not in VARIADIC
+        full = op.made or len(self.nodes) - frame.base == len(op.args) and op.name not in VARIADIC
         if not full or not op.params or kind == ASSIGN:
             return True, pos
         values: list[Any] = []
@@ -404,6 +435,18 @@ class _Parser:
             return self.close(frame, match.start(SYMBOL), match.end())
         return True, pos
 
+    def written(self, frame: Call, pos: int) -> tuple[bool, int]:
+        """Go on after the bracket of a call that begins with what is written out: a shape, or subscripts."""
+        if frame.op.made:
+            return self.next_argument(frame, pos)
+        frame.params["subscripts"], pos = static.value(self.source, pos, self.static_names)
+        match = self.token(pos)
+        if match.lastindex != SYMBOL or match[SYMBOL] not in ",)":
+            self.fail("expected `,` and an operand here", pos, pos + 1)
+        if match[SYMBOL] == ")":
+            return self.close(frame, match.start(SYMBOL), match.end())
+        return True, match.end()
+
     def keyword(self, word: str, start: int, equals: int) -> tuple[bool, int]:
         """Read `name=value` inside a call; the value must be written out (or, in a rule, bound)."""
         frame, end = self.brackets[-1], start + len(word)
@@ -411,7 +454,7 @@ class _Parser:
             self.fail("`=` inside brackets", start, end, "write `==` to compare")
         op = frame.op
         reduced = OPS.get(REDUCTIONS.get(op.name, ""))
-        known = {**op.params, **(reduced.params if reduced else {})}
+        known = [*op.params, *(reduced.params if reduced else {}), *op.named]
         if word not in known:
             shown = ", ".join(known) or "no named arguments"
             self.fail(f"`{frame.spelling}` has no argument `{word}`", start, end, f"it takes {shown}")
@@ -480,6 +523,7 @@ def _reducer(graph: Graph, pending: list[tuple[int, Any, int]], nodes: list[int]
 
 
 _DOTTED = re.compile(r"\w+(?:\.\w+)+")
+_AT_NAME = re.compile(rf"[ \t]*({WORD})[ \t]*\]")
 _CALLED = re.compile(r"[ \t]*\(")
 
 _COMPARISONS = frozenset(op for op, precedence in BINARY.values() if precedence == COMPARISON)

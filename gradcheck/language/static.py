@@ -14,8 +14,15 @@ from gradcheck.errors import LanguageError, Source
 
 _BLANK = re.compile(r"\s*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?![\w.])")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}\.[0-9]{0,18}(?![\w.])|[+-]?\.[0-9]{1,18}(?![\w.])")
+_INFINITY = re.compile(r"([+-]?)(?:(?:np|math|torch|jnp|numpy)\.)?inf(?!\w)")
+_TEXT = re.compile(r"\"([^\"\n]{0,200})\"|'([^'\n]{0,200})'")
 _WORD = re.compile(r"[^\W0-9]\w*")
-_WORDS: dict[str, Any] = {"None": None, "True": True, "False": False, "newaxis": None}
+WORDS: dict[str, Any] = {"None": None, "True": True, "False": False, "newaxis": None}
+
+
+DEEPEST = 2
+"""How deep tuples may lie in one another."""
 
 
 def skip_blanks(text: str, pos: int) -> int:
@@ -24,8 +31,8 @@ def skip_blanks(text: str, pos: int) -> int:
     return match.end() if match else pos
 
 
-def value(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[Any, int]:
-    """Read an integer, a tuple of integers, True, False or None; return it and where it ends.
+def value(source: Source, pos: int, names: Mapping[str, Any], depth: int = 0) -> tuple[Any, int]:
+    """Read a number, a tuple of such, a quoted text, True, False or None; return it and where it ends.
 
     Raises:
         LanguageError: if something else stands there.
@@ -37,7 +44,8 @@ def value(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[Any, int]
         parts: list[Any] = []
         pos = skip_blanks(text, pos + 1)
         while text[pos : pos + 1] != close:
-            part, pos = _single(source, pos, names)
+            nested = text[pos : pos + 1] in ("(", "[") and depth < DEEPEST
+            part, pos = value(source, pos, names, depth + 1) if nested else _single(source, pos, names)
             parts.append(part)
             pos = skip_blanks(text, pos)
             if text[pos : pos + 1] == ",":
@@ -45,6 +53,12 @@ def value(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[Any, int]
             elif text[pos : pos + 1] != close:
                 raise LanguageError(f"expected `,` or `{close}`", source, (pos, pos + 1))
         return tuple(parts), pos + 1
+    if match := _TEXT.match(text, pos):
+        return match[1] if match[1] is not None else match[2], match.end()
+    if match := _INFINITY.match(text, pos):
+        return float(f"{match[1]}inf"), match.end()
+    if match := _DECIMAL.match(text, pos):
+        return float(match[0]), match.end()
     return _single(source, pos, names)
 
 
@@ -55,8 +69,8 @@ def _single(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[Any, in
     match = _WORD.match(source.text, pos)
     if match and match[0] in names:
         return names[match[0]], match.end()
-    if match and match[0] in _WORDS:
-        return _WORDS[match[0]], match.end()
+    if match and match[0] in WORDS:
+        return WORDS[match[0]], match.end()
     raise LanguageError(
         "expected a whole number here", source, (pos, pos + 1), "axes, shapes and indices are written out"
     )
@@ -81,6 +95,13 @@ def index(source: Source, pos: int, names: Mapping[str, Any]) -> tuple[tuple[Any
         if text.startswith("...", pos):
             parts.append(Ellipsis)
             pos += 3
+        elif text[pos : pos + 1] == "[":
+            part, pos = value(source, pos, names)
+            if not part or not all(isinstance(one, int) and not isinstance(one, bool) for one in part):
+                raise LanguageError(
+                    "a list of positions holds whole numbers", source, (pos - 1, pos), "as in x[[0, 2]]"
+                )
+            parts.append(part)
         else:
             part, pos = _slice(source, pos, names)
             parts.append(part)

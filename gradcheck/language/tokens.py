@@ -1,6 +1,7 @@
 """What the language's words look like.
 
-Names are any Unicode identifiers, so that E, lambda and β are variables like any other.
+Names are any Unicode identifiers, so that E, lambda and β are variables like any other. They may carry digits,
+subscripts, accents and primes too (x₁, ŷ, w′), but no superscript: that is something done to a value.
 """
 
 from __future__ import annotations
@@ -10,11 +11,20 @@ import re
 NUMBER, NAME, CALL, ASSIGN, SYMBOL, NEWLINE, OTHER = range(1, 8)
 """Kinds of token: the number of the last group that matched. CALL and ASSIGN are names too."""
 
+SUPERSCRIPTS = "\u00aa\u00b2\u00b3\u00b9\u00ba\u02b0-\u02b8\u02e0-\u02e4\u1d2c-\u1d61\u1d78\u1d9b-\u1dbf\u2070\u2071\u2074-\u207f\u2c7d"
+"""Letters and digits that are raised, as a class of a regular expression."""
+
+_MARKS = "\u0300-\u036f\u2032-\u2034'"
+"""Combining accents and primes."""
+
+WORD = rf"[^\W0-9{SUPERSCRIPTS}][^\W{SUPERSCRIPTS}]*(?:[{_MARKS}][^\W{SUPERSCRIPTS}]*)*"
+"""A name."""
+
 TOKEN = re.compile(
     r"[ \t\r\f\v\u00a0]*(?:\#[^\n]*)?(?:"
     r"((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    r"|([^\W0-9]\w*)(?:(?=[ \t]*(\())|(?=[ \t]*(=)(?!=)))?"
-    r"|(\*\*|<=|>=|==|!=|[-+*/^@(),<>\[\]:.=−·×÷])"
+    rf"|({WORD})(?:(?=[ \t]*(\())|(?=[ \t]*(=)(?!=)))?"
+    r"|(\*\*|<=|>=|==|!=|[-+*/^@(),<>\[\]:.=−·⋅×÷])"
     r"|([;\n])"
     r"|(.))?"
 )
@@ -39,8 +49,11 @@ BINARY = {
 }
 """Operator → op and precedence. A power binds tightest and groups to the right."""
 
-for _other, _plain in {"**": "^", "−": "-", "·": "*", "×": "*", "÷": "/"}.items():
+for _other, _plain in {"**": "^", "−": "-", "·": "*", "⋅": "*", "×": "*", "÷": "/"}.items():
     BINARY[_other] = BINARY[_plain]
+
+TRANSPOSED = "ᵀ"
+"""What stands behind a transposed matrix."""
 
 NEGATION = 4
 COMPARISON = 1
@@ -57,6 +70,8 @@ FOREIGN = {
     "|": "write abs(x)",
     "²": "write x^2",
     "³": "write x^3",
+    "ⁿ": "write x^n",
+    "⁻": "write inv(A) for the inverse of a matrix, 1/x for a reciprocal",
     "√": "write sqrt(x)",
     "%": "remainders are not differentiable; write x - y*floor(x/y)",
     "&": "nest `where` instead of combining conditions",
@@ -69,3 +84,10 @@ FOREIGN = {
     "\\": "write functions by name, without a backslash",
 }
 """What to write instead of a character that the language lacks."""
+
+
+def is_name(word: str) -> bool:
+    """Return whether a word can be a name: an identifier, with subscripts, accents and primes where digits may stand."""
+    return word.isidentifier() or (
+        word[:1].isidentifier() and all(f"a{c}".isidentifier() or c in "′″‴'" or "₀" <= c <= "₉" for c in word[1:])
+    )

@@ -43,7 +43,7 @@ FORMS = {
     "matmul": Form("{0} @ {1}", PRODUCT, (NEGATION, POWER)),
     "neg": Form("-{0}", NEGATION, (POWER,)),
     "mT": Form("{0}ᵀ", ATOM, (ATOM,)),
-    "inv": Form("1/{0}", PRODUCT, (POWER,)),
+    "reciprocal": Form("1/{0}", PRODUCT, (POWER,)),
     "square": Form("{0}²", POWER, (ATOM,)),
     "lt": Form("{0} < {1}", COMPARISON, (SUM, SUM), bare_sign=True),
     "le": Form("{0} ≤ {1}", COMPARISON, (SUM, SUM), bare_sign=True),

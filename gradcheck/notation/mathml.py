@@ -46,7 +46,7 @@ SIGNS = {
 FORMS = {
     **{op: BOARD.forms[op]._replace(text=f"{{0}}{sign}{{1}}") for op, sign in SIGNS.items()},
     "div": Form("<mfrac><mrow>{0}</mrow><mrow>{1}</mrow></mfrac>", POWER, (OPEN, OPEN)),
-    "inv": Form("<mfrac><mn>1</mn><mrow>{0}</mrow></mfrac>", POWER, (OPEN,)),
+    "reciprocal": Form("<mfrac><mn>1</mn><mrow>{0}</mrow></mfrac>", POWER, (OPEN,)),
     "pow": Form("<msup><mrow>{0}</mrow><mrow>{1}</mrow></msup>", POWER, (ATOM, OPEN)),
     "square": Form("<msup><mrow>{0}</mrow><mn>2</mn></msup>", POWER, (ATOM,)),
     "sqrt": Form("<msqrt>{0}</msqrt>"),

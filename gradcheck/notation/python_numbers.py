@@ -32,7 +32,7 @@ PLAIN = {
     "sub": Form("{0} - {1}", SUM, (SUM, PRODUCT)),
     "div": Form("{0} / {1}", PRODUCT, (NEGATION, POWER)),
     "neg": Form("-{0}", NEGATION, (POWER,)),
-    "inv": Form("1.0 / {0}", PRODUCT, (POWER,)),
+    "reciprocal": Form("1.0 / {0}", PRODUCT, (POWER,)),
 }
 """Python's own operators."""
 

@@ -36,7 +36,7 @@ OPS = [
         ("where(y == 0, 0, y*x^(y - 1))", "where(x == 0, 0, out*log(x))"),
         domain=(Worded("x > 0 or y integer, or x = 0 and y >= 0", _power_defined),), over=({"x": (0.25, 4.0)},),
     ),
-    Op("inv", "x", ("-out^2",), form="1/x", domain=("x != 0",), aliases="reciprocal"),
+    Op("reciprocal", "x", ("-out^2",), form="1/x", domain=("x != 0",)),
     Op("square", "x", ("2*x",), form="x*x"),
     *(
         Op(name, "x y", ("0", "0"), kink=("x - y",), locally_constant=True)

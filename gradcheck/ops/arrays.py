@@ -37,7 +37,7 @@ OPS = [
             "21": ("outer(g, y)", "g @ x"),
             "11": ("g*y", "g*x"),
         },
-        shape=shapes.matmul, aliases="dot",
+        shape=shapes.matmul, aliases="dot", contracts=True,
         habit="switches: each factor gets the gradient times the other, laid out as the shapes demand",
     ),
     Op("outer", "x y", vjp=("g @ y", "x @ g"), shape=shapes.outer),
@@ -80,7 +80,7 @@ OPS = [
     Op(
         "norm", "x",
         vjp=(f"where({_spread('out')} == 0, 0, {_spread('g')}*x/{_spread('out')})",),
-        form=f"sqrt(sum(x^2, {OVER}))", params=REDUCE, shape=shapes.reduction,
+        form=f"sqrt(sum(x^2, {OVER}))", params=REDUCE, shape=shapes.reduction, named=("ord",),
     ),
     Op(
         "logsumexp", "x", vjp=(f"{_spread('g')}*exp(x - {_spread('out')})",),

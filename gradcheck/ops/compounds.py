@@ -83,7 +83,7 @@ OPS = [
             "221": ("g @ W.mT", "X.mT @ g", "sum(g, axis=0)"),
             "121": ("g @ W.mT", "outer(X, g)", "g"),
         },
-        form="X @ W + b", shape=shapes.affine, internal=True, habit=FORCED,
+        form="X @ W + b", shape=shapes.affine, contracts=True, internal=True, habit=FORCED,
     ),
     Op(
         "linear", "X W b",
@@ -91,12 +91,12 @@ OPS = [
             "221": ("g @ W", "g.mT @ X", "sum(g, axis=0)"),
             "121": ("g @ W", "outer(g, X)", "g"),
         },
-        form="X @ W.mT + b", shape=shapes.linear, internal=True, habit=FORCED,
+        form="X @ W.mT + b", shape=shapes.linear, contracts=True, internal=True, habit=FORCED,
     ),
     Op(
         "linear_map", "X W",
         vjp={"22": ("g @ W", "g.mT @ X"), "12": ("g @ W", "outer(g, X)")},
-        form="X @ W.mT", shape=shapes.linear, internal=True, habit=FORCED,
+        form="X @ W.mT", shape=shapes.linear, contracts=True, internal=True, habit=FORCED,
     ),
     Op(
         "squared_error", "x y", vjp=("g*2*(x - y)/count(x)", "g*2*(y - x)/count(x)"),

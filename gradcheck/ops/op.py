@@ -60,9 +60,12 @@ class Op:
         fills: whether its result may hold zeros that are in no operand.
         view: whether the result is the first operand itself, or may share its memory, as numpy has it.
         measures: whether only the operands' shapes count.
+        contracts: whether each element of the result adds up products along an axis of the operands.
+        eliminates: whether it takes eliminating a matrix: of n rows some n³ gates.
         choice: whether the first operand chooses one of the other two, which alone counts.
         locally_constant: whether it is constant wherever it does not jump.
         staircase: whether it jumps once in every unit, however large the operand is.
+        named: names of arguments that make another op of the call.
         linear: of an elementwise op: groups of operands in which it is linear, those outside standing still.
         internal: True for ops that no text can call.
         habit: what the gate does to gradients, as teachers say it; "" if there is nothing to say.
@@ -73,9 +76,9 @@ class Op:
     """
 
     __slots__ = (
-        "aliases", "args", "choice", "defaults", "domain", "fills", "form", "forward",
+        "aliases", "args", "choice", "contracts", "defaults", "domain", "eliminates", "fills", "form", "forward",
         "functions", "habit", "internal", "kink", "linear", "locally_constant", "measures", "moves",
-        "name", "over", "params", "partials", "rule_shapes", "shape", "staircase", "sums", "view", "vjp",
+        "name", "named", "over", "params", "partials", "rule_shapes", "shape", "staircase", "sums", "view", "vjp",
     )  # fmt: skip
 
     def __init__(
@@ -98,9 +101,12 @@ class Op:
         fills: bool = False,
         view: bool = False,
         measures: bool = False,
+        contracts: bool = False,
+        eliminates: bool = False,
         choice: bool = False,
         locally_constant: bool = False,
         staircase: bool = False,
+        named: tuple[str, ...] = (),
         linear: Rules = (),
         internal: bool = False,
         habit: str = "",
@@ -123,9 +129,12 @@ class Op:
         self.fills = fills
         self.view = view
         self.measures = measures
+        self.contracts = contracts
+        self.eliminates = eliminates
         self.choice = choice
         self.locally_constant = locally_constant
         self.staircase = staircase
+        self.named = named
         self.linear = tuple(tuple(group.split()) for group in linear)
         self.internal = internal
         self.habit = habit
@@ -155,13 +164,13 @@ class Op:
 
     @property
     def by_rank(self) -> Mapping[str, Rules]:
-        """The rules of a product of matrices, which differ for vectors: "12" is a row times a matrix."""
+        """The rules of an op that differ for vectors: "12" is a row times a matrix."""
         return self.vjp if isinstance(self.vjp, dict) else {}
 
     @property
-    def contracts(self) -> bool:
-        """Whether each element of the result adds up products along an axis of the operands."""
-        return bool(self.by_rank)
+    def made(self) -> bool:
+        """Whether it is made of static parameters alone, as `eye(3)` is."""
+        return bool(self.params) and not self.elementwise and len(self.defaults) == len(self.args)
 
     def ranks(self, operands: Sequence[Any]) -> tuple[int, ...]:
         """Return how many axes the operands have, if the rules depend on it; else ()."""
@@ -172,7 +181,8 @@ class Op:
         if self.partials:
             return tuple(times_g(partial) for partial in self.partials)
         if isinstance(self.vjp, dict):
-            return self.vjp["".join("1" if rank == 1 else "2" for rank in ranks)]
+            # Graphs of single numbers have no ranks.
+            return self.vjp["".join(str(min(rank, 2)) for rank in ranks or (0,) * len(self.args))]
         return self.vjp
 
 

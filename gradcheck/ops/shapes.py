@@ -191,6 +191,8 @@ def getitem(x: Shape, *, index: tuple[Any, ...]) -> Shape:
         raise ValueError(f"too many indices: {used} for {show(x)}")
     if index.count(Ellipsis) > 1:
         raise ValueError("an index can have only one `...`")
+    if any(isinstance(part, tuple) for part in index):
+        return picked(x, index)
     if Ellipsis not in index:
         index = (*index, Ellipsis)
     result: list[int] = []
@@ -208,6 +210,27 @@ def getitem(x: Shape, *, index: tuple[Any, ...]) -> Shape:
             if not -x[k] <= part < x[k]:
                 raise ValueError(f"index {part} is out of range: axis {k} of {show(x)} has length {x[k]}")
             k += 1
+    return tuple(result)
+
+
+def picked(x: Shape, index: tuple[Any, ...]) -> Shape:
+    """Return the shape of x at lists of positions, as numpy has it: one axis for all of them, where they stand."""
+    lists = [k for k, part in enumerate(index) if isinstance(part, tuple)]
+    if len({len(index[k]) for k in lists}) != 1 or lists != list(range(lists[0], lists[-1] + 1)):
+        raise ValueError("lists of positions must be equally long and stand side by side")
+    if any(part is None or part is Ellipsis for part in index):
+        raise ValueError("lists of positions stand beside slices and whole numbers only")
+    result: list[int] = []
+    for k, (part, n) in enumerate(zip((*index, *[slice(None)] * (len(x) - len(index))), x, strict=True)):
+        for one in part if isinstance(part, tuple) else [part] if isinstance(part, int) else []:
+            if not -n <= one < n:
+                raise ValueError(f"index {one} is out of range: axis {k} of {show(x)} has length {n}")
+        if isinstance(part, slice):
+            result.append(len(range(*part.indices(n))))
+        elif isinstance(part, int):
+            raise ValueError("a list of positions beside a whole number: pick one after the other")
+        elif k == lists[0]:
+            result.append(len(part))
     return tuple(result)
 
 
@@ -241,7 +264,7 @@ def select_index(x: Shape, *, axis: int, index: tuple[int, ...]) -> Shape:
 
 
 def lookup(x: Shape, i: Shape) -> Shape:
-    """One row of the table x for each element of i."""
-    if len(x) != 2:
-        raise ValueError(f"a table of rows has two axes, not {show(x)}")
-    return (*i, x[1])
+    """What x holds at each element of i, along its first axis."""
+    if not x:
+        raise ValueError("a number has no elements to look up")
+    return (*i, *x[1:])

@@ -10,7 +10,7 @@ from gradcheck.notation.numbers import inline, number
 from gradcheck.writing.trace.spelling import Speller, shaped
 
 SIGNS = {
-    "add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "pow": "^", "inv": "1/x", "square": "x²",
+    "add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "pow": "^", "reciprocal": "1/x", "square": "x²",
     "matmul": "@", "sigmoid": "σ", "identity": "=", "mT": "ᵀ", "transpose": "ᵀ", "affine": "X·W+b",
     "linear": "X·Wᵀ+b", "linear_map": "X·Wᵀ", "amax": "max", "amin": "min", "lt": "<", "le": "≤", "gt": ">",
     "ge": "≥", "eq": "==", "ne": "!=", "getitem": "[ ]", "squared_error": "MSE", "cross_entropy": "cross entropy",
