@@ -198,6 +198,10 @@ class ShapeError(GradcheckError):
     """Shapes do not fit together."""
 
 
+class ClaimShapeError(ShapeError):
+    """A claimed gradient has not the shape of what it is a gradient of."""
+
+
 class DomainError(GradcheckError):
     """The function or its slope is not defined at the point.
 

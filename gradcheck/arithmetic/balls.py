@@ -266,3 +266,17 @@ def system(digits: int) -> System:
         f"{digits}-digit balls", NATIVES, constant, literal=literal, inline=INLINE, nan=NAN, single=True,
         active=lambda: precision(digits),
     )  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def rough(bits: int) -> System:
+    """Return balls with the binary digits of a program's own numbers, and its own ways around overflow.
+
+    What a program that computes the same loses is within their radius (running error analysis: Higham 2002,
+    Accuracy and Stability of Numerical Algorithms, 3.3).
+    """
+    active = Precision(bits, 4)
+    return System(
+        f"{bits}-bit balls", NATIVES, constant, literal=literal, inline=INLINE, nan=NAN, single=True, stable=True,
+        active=lambda: active,
+    )  # fmt: skip

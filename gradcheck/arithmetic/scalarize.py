@@ -52,8 +52,9 @@ def written_out(graph: Graph, point: Mapping[str, Any], apart: Container[int] = 
             raise _too_many(graph, graph.span(graph.inputs[name]))
     builder = _Builder(graph, point)
     values: list[Any] = [None] * len(graph)
+    positions = {graph.inputs[name] for name, x in point.items() if x.dtype.kind == "i"}
     for name, node in graph.inputs.items():
-        if point[name].dtype.kind == "i":
+        if node in positions:
             values[node] = point[name]
             continue
         span = (graph.start[node], graph.end[node], graph.at[node])
@@ -68,6 +69,9 @@ def written_out(graph: Graph, point: Mapping[str, Any], apart: Container[int] = 
         if (owner := graph.owner(node)) is not None:
             builder.result.owners.append((len(builder.result), owner))
         known = len(builder.result)
+        if graph.ops[node] == "lookup":
+            # Positions are numbers to look at, not nodes.
+            assert graph.right[node] in positions
         function = builder.system.function(graph.ops[node], graph.params.get(node, ()))
         values[node] = np.asarray(function(*[values[k] for k in graph.operands(node)]))
         if node in apart and (values[node] < known).any():

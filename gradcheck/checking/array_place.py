@@ -13,14 +13,12 @@ from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.arithmetic.scalarize import gathered, single_numbers, written_out
 from gradcheck.checking import forward
 from gradcheck.checking.exact import Level
-from gradcheck.checking.place import Place
+from gradcheck.checking.place import Claimed, Place
 from gradcheck.engines.backprop import backprop
-from gradcheck.errors import ShapeError
 from gradcheck.graph.evaluation import evaluate
 from gradcheck.graph.graph import Graph
 from gradcheck.graph.shapes import infer
 from gradcheck.language.claims import Claim
-from gradcheck.ops.shapes import show
 
 
 class ArrayPlace(Place):
@@ -45,7 +43,7 @@ class ArrayPlace(Place):
 
     @cached_property
     def _written_out(self) -> tuple[Graph, list[Any]]:
-        return written_out(self.graph, self.point)
+        return written_out(self.graph, self.point, self.apart)
 
     @property
     def scalar(self) -> Graph:
@@ -73,32 +71,52 @@ class ArrayPlace(Place):
         return gathered(self._written_out[1], level.values, indices)
 
     def elements(self, name: str) -> list[tuple[tuple[int, ...], int, float]]:
-        """Return (index, node of the scalar graph, value) for each element of an input."""
-        x = self.point[name]
-        cells = self._written_out[1][self.graph.inputs[name]].ravel().tolist()
+        """Return (index, node of the scalar graph, value) for each element of an input or a stage."""
+        node = self.node(name)
+        x = self.values[node]
+        cells = self._written_out[1][node].ravel().tolist()
         return [(k, n, float(x[k])) for k, n in zip(np.ndindex(x.shape), cells, strict=True)]
 
+    def node_floats(self, node: int) -> list[float]:
+        """Return the float64 value of a node, element by element."""
+        return [float(x) for x in np.ravel(self.values[node])]
+
+    def node_balls(self, level: Level, node: int) -> list[Any]:
+        """Return the value of a node in balls, element by element."""
+        return list(np.ravel(self._exact_values(level)[node]))
+
     def flat(self, gradients: list[Any], name: str, zero: Any) -> list[Any]:
-        """Return the gradient of an input, element by element; `zero` where nothing flows."""
-        found = gradients[self.graph.inputs[name]]
+        """Return the gradient of an input or a stage, element by element; `zero` where nothing flows."""
+        node = self.node(name)
+        found = gradients[node]
         if found is None:
-            return [zero] * self.point[name].size
+            return [zero] * self.values[node].size
         # Adding zero makes numbers of the system out of the plain zeros that numpy fills in.
         return [x + zero for x in np.ravel(found)]
 
-    def claim(self, claim: Claim, level: Level, sharp: list[Any]) -> tuple[list[float], list[Any]]:
-        """Return the claimed gradient's elements, in float64 and in balls."""
-        infer(claim.graph, {n: self.values[k].shape for n, (k, _) in claim.uses.items()})
+    def claim(self, claim: Claim, level: Level, sharp: list[Any]) -> Claimed:
+        """Return the elements of a claimed gradient: of all of its input, or of the one that is claimed."""
+        if claim.numbers is not None:
+            return self._numbers(claim, level)
+        infer(claim.graph, {n: self.values[k].shape for n, (k, _) in claim.uses.items()} | self._shapes_beside(claim))
         floats = self._fitting(claim, self.claimed_floats(claim))
         numbers = self._used(claim, self._exact_values(level), sharp, level.system.literal("0"))
+        exact = np.frompyfunc(lambda x: level.system.constant(repr(float(x))), 1, 1)
+        numbers |= {n: np.asarray(exact(self.beside[n]), dtype=object) for n in claim.beside}
         sharper, _ = evaluate(claim.graph, arrays.of(level.system), numbers)
         exacts = self._fitting(claim, np.asarray(sharper[claim.graph.output], dtype=object))
-        return [float(x) if x is not None else math.nan for x in floats.ravel()], list(exacts.ravel())
+        return Claimed([float(x) if x is not None else math.nan for x in floats.ravel()], list(exacts.ravel()))
+
+    def _shapes_beside(self, claim: Claim) -> dict[str, tuple[int, ...]]:
+        return {n: np.shape(self.beside[n]) for n in claim.beside}
 
     def claimed_floats(self, claim: Claim) -> Any:
-        """Return the claimed gradient as the formula gives it in float64."""
+        """Return the claimed gradient as the formula, or whoever gave the numbers, has it in float64."""
+        if claim.numbers is not None:
+            return np.reshape(np.array(claim.numbers.values), claim.numbers.shape)
         with self.system.active():
-            values, _ = evaluate(claim.graph, self.system, self._used(claim, self.values, self.gradients, 0.0))
+            known = self._used(claim, self.values, self.gradients, 0.0)
+            values, _ = evaluate(claim.graph, self.system, known | {n: self.beside[n] for n in claim.beside})
         return values[claim.graph.output]
 
     def _used(self, claim: Claim, values: list[Any], gradients: list[Any], zero: Any) -> dict[str, Any]:
@@ -110,14 +128,11 @@ class ArrayPlace(Place):
         return found
 
     def _fitting(self, claim: Claim, found: Any) -> Any:
-        shape = self.point[claim.name].shape
+        shape = () if claim.index is not None else self.shape_of(claim.name)
         try:
             return np.broadcast_to(found, shape)
         except ValueError:
-            raise ShapeError(
-                f"the claim is {show(np.shape(found))}, but `{claim.name}` is {show(shape)}",
-                claim.source, (0, len(claim.source.text)),
-            ) from None  # fmt: skip
+            self.refuse_shape(claim, np.shape(found), shape)
 
 
 def _numbers(value: Any) -> Any:

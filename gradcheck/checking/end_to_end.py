@@ -73,6 +73,8 @@ class Lines:
         self.seed = seed
         self.line = Line(graph, values, gates.depends, gates.rounding_floor())
         self.values = values
+        # What is computed cannot be moved by itself: the gates alone tell of claimed stages.
+        self.moving = [node for node in gates.wanted if graph.left[node] < 0]
         self.directions: list[Directed] = []
         self.thorough = False
         # From a step's distance a staircase looks like a slope.
@@ -97,7 +99,7 @@ class Lines:
 
     def _everything(self) -> None:
         """Move all numbers at once; a second time if the first direction says nothing."""
-        inputs = {node: self.values[node] for node in self.gates.wanted}
+        inputs = {node: self.values[node] for node in self.moving}
         for turn in range(2):
             direction = random_direction(inputs, self.seed + turn)
             found = self._directed(direction)
@@ -126,7 +128,7 @@ class Lines:
     def _open(self, word: str) -> list[tuple[int, int]]:
         """Return the numbers with this word; those of which nothing is known are inconclusive, whatever they are."""
         place, found = SEVERITY.index(word), []
-        for node in self.gates.wanted:
+        for node in self.moving:
             if node in self.gates.clean:
                 continue
             open_ = self.words[node].ravel() == place
@@ -260,7 +262,7 @@ class Lines:
     def _unmoved(self) -> None:
         """Tell numbers that the function does not change with from those whose gradient is zero only here."""
         parts: list[tuple[int, Array]] = []
-        for node in self.gates.wanted:
+        for node in self.moving:
             if node in self.gates.clean:
                 continue
             zero = judge_arrays.zeros(self.words[node], self.gates.graded(node), self.found[node])

@@ -45,10 +45,12 @@ class Level:
         bends: the gates that lie exactly on a kink of their op.
     """
 
-    def __init__(self, graph: Graph, inputs: Mapping[str, float], digits: int, same: list[int] | None) -> None:
+    def __init__(
+        self, graph: Graph, inputs: Mapping[str, float], digits: int, same: list[int] | None, rough: bool = False
+    ) -> None:
         self.graph = graph
         self.digits = digits
-        self.system = balls.system(digits)
+        self.system = balls.rough(digits) if rough else balls.system(digits)
         known: dict[float, Any] = {}
         numbers = {name: known.setdefault(x, self.system.constant(repr(float(x)))) for name, x in inputs.items()}
         with self.active():
@@ -184,6 +186,10 @@ class Exact:
     def _ahead(self) -> Level:
         """The place with as many digits as it takes to estimate a slope."""
         return Level(self.graph, self.inputs, ESTIMATED_FROM, self.same)
+
+    def running(self, bits: int) -> Level:
+        """Return the place in balls of so many binary digits, computed as a program would: rounding is their radius."""
+        return Level(self.graph, self.inputs, bits, self.same, rough=True)
 
     def _refuse(self, level: Level) -> None:
         live = forward.live(self.graph, self.floats)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from typing import Any
+
 from gradcheck.checking import judge
+from gradcheck.checking.judge import Given
+from gradcheck.checking.known import Known
 from gradcheck.checking.place import Place
 from gradcheck.checking.problem import Problem
 from gradcheck.checking.report import Fact
@@ -11,36 +17,48 @@ from gradcheck.networks.records import Expected
 
 def broken(problem: Problem, place: Place) -> list[Fact]:
     """Return the expectations of a problem that do not hold at a place."""
-    return [found for fact in problem.expected if (found := _fact(place, fact)) is not None]
+    known = Known(place)
+    return [found for fact in problem.expected if (found := _fact(place, known, fact)) is not None]
 
 
-def _fact(place: Place, fact: Expected) -> Fact | None:
+def _fact(place: Place, known: Known, fact: Expected) -> Fact | None:
     import numpy as np
 
-    graph = place.graph
-    if fact.what == "loss":
-        actual = np.array([place.value])
-    elif fact.what == "outputs":
-        actual = np.ravel(place.values[graph.stages[fact.name]])
-    else:
-        gradient = place.gradients[graph.inputs[fact.name]]
-        actual = np.zeros(np.size(place.point[fact.name])) if gradient is None else np.ravel(gradient)
+    truth, bounds = _truth(place, known, fact)
     wanted = list(fact.data.numbers or ())
-    scale = max(map(abs, wanted), default=0.0)
-    bad = [
-        k for k, (found, number) in enumerate(zip(actual.tolist(), wanted, strict=True))
-        if not judge.expected(found, number, fact.rtol, fact.texts[k] if fact.texts else None, scale)
-    ]  # fmt: skip
-    if not bad:
+    reasons = {
+        k: why
+        for k, (true, bound, number) in enumerate(zip(truth, bounds, wanted, strict=True))
+        if (why := _wrong(number, true, bound, fact, k)) is not None
+    }
+    if not reasons:
         return None
-    worst = max(bad, key=lambda k: abs(actual[k] - wanted[k]) if np.isfinite(actual[k]) else np.inf)
+    worst = max(reasons, key=lambda k: abs(truth[k] - wanted[k]) if math.isfinite(truth[k]) else math.inf)
     index = [int(k) for k in np.unravel_index(worst, fact.data.shape)] if fact.data.shape else None
     what = {"loss": "the loss", "outputs": f"`{fact.name}`", "grads": f"the gradient of `{fact.name}`"}[fact.what]
     where = f" at {index}" if index else ""
-    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
     position = fact.data.node.source.position(fact.place.start)
     return Fact(
         f"{fact.what} {fact.name}".strip(),
         position,
-        f"{what}{where} is {float(actual[worst])!r}, expected {wanted[worst]!r}{more}",
+        f"{what}{where} is {truth[worst]!r}, expected {wanted[worst]!r}{more}",
     )
+
+
+def _wrong(number: float, true: float, bound: float, fact: Expected, k: int) -> str | None:
+    """Return why an expected number is not the true one; None if it is."""
+    if not math.isfinite(true):
+        return "there is no number"
+    if fact.rtol is not None:
+        return None if abs(number - true) <= fact.rtol * abs(number) else "beyond the tolerance"
+    verdict = judge.judge_given(number, Given(fact.texts[k] if fact.texts else None, bound), true)
+    return verdict.reason if verdict.word == judge.DISAGREE else None
+
+
+def _truth(place: Place, known: Known, fact: Expected) -> tuple[Sequence[float], Sequence[float]]:
+    """Return the true numbers that a fact speaks of, and what float64 may lose in each."""
+    if fact.what == "loss":
+        return known.values(place.graph.output, total=True)
+    node: Any = place.node(fact.name)
+    return known.values(node) if fact.what == "outputs" else known.gradients(fact.name)

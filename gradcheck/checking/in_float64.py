@@ -53,13 +53,13 @@ def examine(place: Place, wrt: Sequence[str], *, seed: int = 0, exhaustive: bool
     """
     keep_freed()
     graph, values = place.graph, place.values
-    nodes = {graph.inputs[name]: name for name in wrt}
+    nodes = {place.node(name): name for name in wrt}
     with FLOAT_ARRAYS.active():
         gates = Gates(graph, values, place.gradients, nodes)
         gates.run()
         lines = Lines(graph, values, gates, seed)
         if exhaustive:
-            for node in nodes:
+            for node in lines.moving:
                 seen = every_number(graph, values, node, gates.rounding_floor(), partial(gates.doubtful, node))
                 lines.moved_one_by_one(node, seen)
         lines.look(directions=not exhaustive)

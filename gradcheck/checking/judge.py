@@ -65,6 +65,18 @@ RECKONED = 2
 """Units in the last digit shown that are granted to what was reckoned from the numbers shown."""
 
 
+class Given(NamedTuple):
+    """A number that was given, and not a formula.
+
+    Attributes:
+        text: how it was typed; None for one that a program has computed in float64.
+        bound: what float64 may lose on the way to it: the running error of the same graph and rules.
+    """
+
+    text: str | None
+    bound: float
+
+
 class Answer(NamedTuple):
     """One method's gradient for one number.
 
@@ -75,8 +87,7 @@ class Answer(NamedTuple):
         conventional: True if the value rests on a convention at a kink, and proves nothing.
         claimed: True for the user's own gradient; its constants are float64s, so it is right
             when it is right to the last digits of a float64.
-        written: for a number the user typed, its text; its last digit is all it claims.
-        slack: float64 rounding granted to a typed number.
+        given: of a claim that is a number, how it was given.
     """
 
     value: float
@@ -84,8 +95,7 @@ class Answer(NamedTuple):
     proved: bool = True
     conventional: bool = False
     claimed: bool = False
-    written: str | None = None
-    slack: float = 0.0
+    given: Given | None = None
 
     @property
     def finite(self) -> bool:
@@ -167,8 +177,8 @@ def judge(graded: Answer, symbolic: Answer | None, slope: SlopeAnswer | None, sc
 
 def _judge_by(graded: Answer, truth: Answer, firm: list[Answer], scale: float) -> Verdict:
     """Return the verdict on a gradient by references that meet, the sharpest of which is `truth`."""
-    if graded.written is not None:
-        return _typed(graded, truth)._replace(open=not _sharp(truth))
+    if graded.given is not None:
+        return judge_given(graded.value, graded.given, truth.value)._replace(open=not _sharp(truth))
     if not all(_meet(graded, answer) for answer in firm):
         return Verdict(DISAGREE, how_wrong(graded.value, truth.value))
     return _rounding(graded, truth, scale)
@@ -215,6 +225,8 @@ def _at_kink(graded: Answer, slope: SlopeAnswer) -> Verdict:
     sides = f"{word}: slope {_short(float(slope.left))} from the left, {_short(float(slope.right))} from the right"
     low, high = sorted((slope.left, slope.right), key=float)
     slack = max(abs(float(low)), abs(float(high))) * LAST_DIGITS * ULP
+    if graded.given is not None:
+        slack = max(slack, _granted(graded.given))
     if graded.finite and not (graded.ball < low - slack or graded.ball > high + slack):
         return Verdict(KINK, sides)
     return Verdict(DISAGREE, f"{_short(graded.value)} is outside of the one-sided slopes; {sides}")
@@ -232,20 +244,41 @@ def joint_kink(verdict: Verdict, slope: SlopeAnswer | None, bends: int) -> Verdi
     return Verdict(KINK, f"{verdict.reason}; {bends} kinks meet here, and each rule took one of its own slopes")
 
 
-def _typed(graded: Answer, truth: Answer) -> Verdict:
-    """Grade a number that the user typed: to float64's last digits, or to those written."""
-    assert graded.written is not None
-    error = abs(graded.value - truth.value)
-    allowed = max(graded.slack, LAST_DIGITS * ULP * abs(truth.value), math.ulp(0.0))
-    if error <= allowed:
-        return Verdict(AGREE, caught=allowed / abs(truth.value) if truth.value else None)
-    digits, last = _precision(graded.written)
-    if digits >= FEW and error <= 0.500001 * last:
-        if digits >= MANY:
-            return Verdict(AGREE, caught=last / abs(truth.value))
-        why = f"right to the {digits} digits written, of {truth.value!r}; claim a formula, or {MANY} digits"
-        return Verdict(INCONCLUSIVE, why)
-    return Verdict(DISAGREE, how_wrong(graded.value, truth.value))
+def judge_given(value: float, given: Given, truth: float) -> Verdict:
+    """Grade a number by the true one: the one rule for numbers that are claimed or expected.
+
+    A number of a program is held to what float64 may lose on the way, and so is one typed with all the digits of a
+    float64; of three digits or more, to the digits typed; any other is meant exactly, and so is every zero.
+    """
+    error, size = abs(value - truth), abs(truth)
+    granted = _granted(given)
+    exact = max(LAST_DIGITS * ULP * size, math.ulp(0.0))
+    if given.text is not None and value == 0 and error > exact:
+        return Verdict(DISAGREE, how_wrong(value, truth))
+    if error > max(granted, exact):
+        return Verdict(DISAGREE, how_wrong(value, truth))
+    if not size or error <= exact:
+        return Verdict(AGREE, caught=exact / size if size else None)
+    digits = MANY if given.text is None else _precision(given.text)[0]
+    if digits < MANY:
+        return Verdict(AGREE, f"right to the {digits} digits typed", caught=granted / size)
+    if granted > NARROW * size:
+        return Verdict(LOSSY, f"right as far as float64 can tell: the true value is {truth!r}")
+    return Verdict(AGREE, caught=granted / size)
+
+
+def _granted(given: Given) -> float:
+    """Return the error that is granted to a number that was given, beside the last digits of a float64."""
+    if given.text is None:
+        return given.bound
+    digits, last = _precision(given.text)
+    half = 0.500001 * last if digits >= FEW else 0.0
+    return max(half, given.bound) if digits >= MANY else half
+
+
+def typed_digits(text: str) -> float:
+    """Return the error that is granted to a number by the digits it was typed with."""
+    return _granted(Given(text, 0.0))
 
 
 def _precision(text: str) -> tuple[int, float]:
@@ -270,8 +303,10 @@ def _rounding(graded: Answer, truth: Answer, scale: float) -> Verdict:
     if not (known(graded, scale) and known(truth, scale)):
         return Verdict(INCONCLUSIVE, "the error bars are too wide to have caught a bug", open=True)
     if size < TINY:
-        small = KEPT * scale if size == 0 else 4 * TINY * ULP
-        if error <= small:
+        if size == 0:
+            left = f"it is exactly 0; float64 rounding left {graded.value!r}" if error > KEPT * scale else None
+            return Verdict(AGREE, left, open=blunt)
+        if error <= 4 * TINY * ULP:
             return Verdict(AGREE, open=blunt)
         why = f"right rules, but float64 rounding left {graded.value!r} instead of {truth.value!r}"
         return Verdict(LOSSY, why, open=blunt)

@@ -10,6 +10,7 @@ from gradcheck import progress
 from gradcheck.arithmetic import balls
 from gradcheck.arithmetic.balls import to_float
 from gradcheck.checking import judge
+from gradcheck.checking.claimed import Claims
 from gradcheck.checking.blame import Blame, first_without_gradient, lost_digits
 from gradcheck.checking.exact import Exact, Level
 from gradcheck.checking.judge import Answer, SlopeAnswer, Verdict
@@ -34,7 +35,7 @@ class NumbersAsked(NamedTuple):
     Attributes:
         wrt: the inputs to check.
         engines: the methods.
-        claims: gradients that the user gave, by input.
+        claims: gradients that the user gave, by what is claimed: x, or z[0].
         joint: whether kinks of several ops that meet in one number excuse each other: so in networks.
         formulas: whether SymPy's closed forms are wanted too.
         exhaustive: whether every number is moved by itself, however many there are.
@@ -74,11 +75,13 @@ class _NumberByNumber:
     def __init__(self, place: Place, asked: NumbersAsked) -> None:
         self.asked = asked
         self.place = place
-        self.nodes = [node for name in asked.wrt for _, node, _ in place.elements(name)]
+        inputs = [name for name in asked.wrt if name in place.graph.inputs]
+        self.nodes = [node for name in inputs for _, node, _ in place.elements(name)]
         moved = len(self.nodes) if "finite_difference" in asked.engines and not asked.exhaustive else 1
         self.exact = Exact(place.scalar, place.flat_inputs, place.flat_values, moved)
         sizes = [abs(v) for v in place.flat_values if v is not None and math.isfinite(v)]
         self.largest = max(sizes, default=1.0) or 1.0
+        self.claims = Claims(place, self.exact, asked.claims)
 
     def check(self) -> tuple[list[Tensor], str]:
         method = ONE_BY_ONE
@@ -93,7 +96,7 @@ class _NumberByNumber:
                     method = {True: CHAINED + END_TO_END, None: CHAINED, False: ONE_BY_ONE}[adds_up]
                 # The differences first: where a slope is infinite, nobody waits for SymPy.
                 slopes |= self._slopes(level, pending)
-                seen = _Seen(self.place, level, self.asked, self.largest, slopes)
+                seen = _Seen(self.place, level, self.asked, self.largest, slopes, self.claims)
                 for name, places in pending.items():
                     known = rows.setdefault(name, [])
                     for k, row in seen.rows(name, places):
@@ -154,11 +157,12 @@ class _NumberByNumber:
             "finite_difference": [_number(row.slope.answer if row.slope else None) for row in rows],
             "claimed": [_number(row.claimed) for row in rows],
         }
-        asked = {*self.asked.engines, *(["claimed"] if name in self.asked.claims else [])}
+        claimed = any(claim.name == name for claim in self.asked.claims.values())
+        asked = {*self.asked.engines, *(["claimed"] if claimed else [])}
         verdicts = [row.verdict for row in rows]
         called = [element_name(name, index) for index, *_ in self.place.elements(name)]
         return Tensor(
-            name, getattr(self.place.point[name], "shape", ()), None, [row.value for row in rows],
+            name, self.place.shape_of(name), None, [row.value for row in rows],
             {method: column for method, column in answers.items() if method in asked},
             [_bound(row.slope) for row in rows],
             [judge.SEVERITY.index(verdict.word) for verdict in verdicts],
@@ -173,13 +177,15 @@ class _Seen:
     """What each engine says at one place with so many digits."""
 
     def __init__(
-        self, place: Place, level: Level, asked: NumbersAsked, largest: float, slopes: Mapping[int, SlopeAnswer]
-    ) -> None:
+        self, place: Place, level: Level, asked: NumbersAsked, largest: float, slopes: Mapping[int, SlopeAnswer],
+        claims: Claims,
+    ) -> None:  # fmt: skip
         self.place = place
         self.level = level
         self.asked = asked
         self.largest = largest
         self.slopes = slopes
+        self.claims = claims
         self.sharp = place.exact_gradients(level)
         self.blame = Blame(place, level, self.sharp)
         self.adjoints: list[Any] | None = None
@@ -196,17 +202,15 @@ class _Seen:
         zero = self.level.system.literal("0")
         rough = [float(x) for x in self.place.flat(self.place.gradients, name, 0.0)]
         sharp = self.place.flat(self.sharp, name, zero)
-        claim = self.asked.claims.get(name)
-        claimed = self._claimed(claim)
         elements = self.place.elements(name)
+        claimed = self.claims.answers(name, self.level, self.sharp)
         for k in places:
-            _, node, value = elements[k]
+            index, node, value = elements[k]
             back = Answer(rough[k], sharp[k]) if "backprop" in self.asked.engines else None
-            typed = None
-            if claim is not None and claimed is not None:
-                slack = 4 * abs(rough[k] - to_float(sharp[k])) if math.isfinite(rough[k]) else 0.0
-                typed = Answer(claimed[0][k], claimed[1][k], claimed=True, written=claim.number, slack=slack)
-            yield k, self._row(value, node, back, typed, rough[k])
+            row = self._row(value, node, back, claimed.get(k), rough[k])
+            if claimed and (why := self.claims.misfits.get(element_name(name, index), self.claims.misfits.get(name))):
+                row = row._replace(verdict=Verdict(judge.DISAGREE, why))
+            yield k, row
 
     def _row(self, value: float, node: int, back: Answer | None, typed: Answer | None, rough: float) -> Row:
         symbolic, slope = self._symbolic_answer(node), self.slopes.get(node)
@@ -220,14 +224,6 @@ class _Seen:
             verdict = self.lossy_value._replace(open=verdict.open)
         verdict = self.blame.explain(verdict, graded is back, slope, rough)
         return Row(value, back, symbolic if judge.known(symbolic, scale) else None, slope, typed, verdict)
-
-    def _claimed(self, claim: Claim | None) -> tuple[list[float], list[Any]] | None:
-        if claim is None:
-            return None
-        if claim.special is None:
-            return self.place.claim(claim, self.level, self.sharp)
-        count = len(self.place.elements(claim.name))
-        return [claim.special] * count, [self.level.system.nan] * count
 
     def _symbolic_answer(self, node: int) -> Answer | None:
         if self.adjoints is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.checking.values import Shape, Value, parse_points
@@ -179,10 +179,10 @@ def drawn(given: Sequence[Mapping[str, Any]]) -> bool:
     return any(isinstance(v, Value) and v.kind.startswith("rand") for point in given for v in point.values())
 
 
-def check_names(graph: Graph, given: Mapping[str, Any]) -> None:
-    """Refuse names that the expression lacks, and variables that have no value."""
+def check_names(graph: Graph, given: Mapping[str, Any], beside: Collection[str] = ()) -> None:
+    """Refuse names that neither the expression nor a claim (`beside`) has, and variables that have no value."""
     for name in given:
-        if name not in graph.inputs:
+        if name not in graph.inputs and name not in beside:
             hint = did_you_mean(name, graph.inputs)
             if name in graph.stages:
                 hint = "it is a stage, computed from the inputs"

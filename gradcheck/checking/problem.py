@@ -6,17 +6,18 @@ knows which of them it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcheck.checking import points
 from gradcheck.checking.points import Point
 from gradcheck.checking.settings import Settings
 from gradcheck.errors import Source, UsageError, did_you_mean
-from gradcheck.graph.graph import Graph
+from gradcheck.graph.graph import CONSTANT, INPUT, Graph
 from gradcheck.graph.shapes import infer
-from gradcheck.language.claims import Claim, read_claim
+from gradcheck.language.claims import Claim, read_claim, split
 from gradcheck.language.parser import parse
+from gradcheck.ops import OPS
 
 if TYPE_CHECKING:
     from gradcheck.checking.place import Place
@@ -48,10 +49,10 @@ class Problem(NamedTuple):
     Attributes:
         origin: where it came from.
         graph: its graph.
-        wrt: the inputs whose gradients are checked.
+        wrt: the inputs whose gradients are checked, and the stages whose gradients are claimed.
         points: returns the points, each input → value.
         inputs: every input that has a gradient to check; `wrt` is some of them.
-        claims: gradients that the user gave, by input.
+        claims: gradients that the user gave, by what is claimed: an input, a stage, or one element of them.
         expected: values that must come out.
         lines: input → the line of the file where what is graded stands; empty for typed text.
         kinds, layers: what each input and each part of a network is called.
@@ -86,14 +87,21 @@ class Problem(NamedTuple):
             DomainError: if the function is not defined there.
         """
         shapes = infer(self.graph, {name: points.shape_of(value) for name, value in point.items()})
+        apart = {self.graph.stages[c.name] for c in self.claims.values() if c.name not in self.graph.inputs}
         # Only graphs of arrays can be looked at gate by gate.
-        if any(shapes) or self.graph.params or not self.every_number:
+        if any(shapes) or self.graph.params or not self.every_number or self._claims_arrays(point):
             from gradcheck.checking.array_place import ArrayPlace
 
-            return ArrayPlace(self.graph, point)
+            return ArrayPlace(self.graph, point, apart)
         from gradcheck.checking.place import Place
 
         return Place(self.graph, point)
+
+    def _claims_arrays(self, point: Point) -> bool:
+        """Return whether a claim works on arrays although the function does not."""
+        beside = [point[name] for claim in self.claims.values() for name in claim.beside]
+        ops = {op for claim in self.claims.values() for op in claim.graph.ops} - {INPUT, CONSTANT}
+        return any(map(points.shape_of, beside)) or not all(OPS[op].elementwise for op in ops)
 
     @property
     def title(self) -> str:
@@ -112,14 +120,14 @@ class Problem(NamedTuple):
 
 
 def problem_of_text(
-    source: Source, given: Sequence[Mapping[str, Any]], claims: Mapping[str, str | float], settings: Settings
+    source: Source, given: Sequence[Mapping[str, Any]], claims: Mapping[str, Any], settings: Settings
 ) -> Problem:
     """Read an expression and what is asked of it.
 
     Args:
         source: the text.
         given: the points; none to have some chosen.
-        claims: gradients to grade: input → formula or number.
+        claims: gradients to grade: input, stage or element → formula or numbers.
         settings: what to check and how.
 
     Raises:
@@ -129,20 +137,46 @@ def problem_of_text(
     """
     named = {name for point in given for name in point}
     graph = parse(source, named)
+    read = read_claims(graph, claims, named)
+    beside = {name for claim in read.values() for name in claim.beside}
     for point in given:
-        points.check_names(graph, point)
+        points.check_names(graph, point, beside)
     wrt = _wanted(graph, settings)
-    read = {name: read_claim(graph, name, claim, named) for name, claim in claims.items()}
-    for name, claim in read.items():
-        if name not in wrt:
-            hint = did_you_mean(name, wrt) or f"inputs that are checked: {', '.join(wrt)}"
-            raise UsageError(f"--claim {name}: no such input", claim.source, (0, 1), hint)
+    for claim in read.values():
+        if claim.name in graph.stages:
+            wrt += [claim.name] if claim.name not in wrt else []
+        elif claim.name not in wrt:
+            known = [*wrt, *graph.stages]
+            hint = did_you_mean(claim.name, known) or f"what can be claimed: {', '.join(known)}"
+            raise UsageError(f"--claim {claim.called}: no such input or stage", claim.source, (0, 1), hint)
     settings.check()
     return Problem(
         Origin(source.text), graph, wrt, lambda: points.located(graph, given, settings.points, settings.seed),
         list(graph.inputs), read, chosen=not given,
         seed=settings.seed if not given or points.drawn(given) else None,
     )  # fmt: skip
+
+
+def read_claims(graph: Graph, claims: Mapping[str, Any], named: Collection[str]) -> dict[str, Claim]:
+    """Read the claims for inputs and stages of an expression, by what is claimed: x, or z[0].
+
+    Raises:
+        UsageError: for what is claimed twice.
+        LanguageError, PointError: with the place in a claim.
+    """
+    found: dict[str, Claim] = {}
+    for target, text in claims.items():
+        name, index, _ = split(f"{target}=0") or (target, None, "")
+        claim = read_claim(graph, name, text, named, index)
+        whole = found.get(name)
+        if (
+            claim.called in found
+            or (whole is not None)
+            or (index is None and any(c.name == name for c in found.values()))
+        ):
+            raise UsageError(f"--claim {target}: `{claim.called}` is claimed twice")
+        found[claim.called] = claim
+    return found
 
 
 def _wanted(graph: Graph, settings: Settings) -> list[str]:
@@ -160,7 +194,8 @@ def problem_of_network(network: Network, settings: Settings) -> Problem:
     """Return what a spec asks, of the tensors that fit the patterns of `settings.wrt`."""
     claimed = {name: network.source.position(claim.place)[0] for name, claim in network.claims.items()}
     return Problem(
-        Origin(network.name, network.source.name, network.line), network.graph, selected(network, settings),
+        Origin(network.name, network.source.name, network.line), network.graph,
+        [*selected(network, settings), *(name for name in network.claims if name in network.graph.stages)],
         lambda: [dict(network.point)], network.wrt, network.claims, network.expected,
         lines={name: network.position(name) for name in network.tensors} | claimed,
         kinds={name: tensor.kind for name, tensor in network.tensors.items()}, layers=network.layers,

@@ -7,22 +7,18 @@ gates that takes is estimated from the shapes; that alone decides.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import NamedTuple
 
 from gradcheck.checking import judge
 from gradcheck.checking.judge import SEVERITY
 from gradcheck.checking.number_by_number import NumbersAsked, number_by_number
-from gradcheck.checking.place import Place
+from gradcheck.checking.place import MOST_GATES, Place
 from gradcheck.checking.problem import Problem
 from gradcheck.checking.settings import Settings
 from gradcheck.checking.tensor import Tensor
+from gradcheck.errors import ClaimShapeError
 from gradcheck.language.claims import Claim
-from gradcheck.ops import OPS, OWN
-
-MOST_GATES = 100_000
-"""Gates, written out, beyond which nothing is written out."""
-
+from gradcheck.ops import OWN
 
 class Findings(NamedTuple):
     """What a way found: one finding a tensor, sentences for the reader, and how it was done."""
@@ -38,27 +34,9 @@ def check(problem: Problem, place: Place, settings: Settings) -> Findings:
     Raises:
         DomainError: if a slope is infinite or not defined.
     """
-    if problem.every_number or written_out(place) <= MOST_GATES:
+    if problem.every_number or place.written_gates <= MOST_GATES:
         return _in_balls(problem, place, settings)
     return _in_float64(problem, place, settings)
-
-
-def written_out(place: Place) -> int:
-    """Return how many gates a graph has, about, when it is written out as single numbers."""
-    graph, shapes = place.graph, [value.shape for value in place.values]
-    gates = 0
-    for node in graph.gates:
-        row = OPS[graph.ops[node]]
-        operands = graph.operands(node)
-        if row.elementwise:
-            gates += prod(shapes[node])
-        elif row.contracts:
-            gates += 2 * prod(shapes[node]) * shapes[operands[0]][-1]
-        elif row.eliminates and shapes[operands[0]]:
-            gates += 3 * prod(shapes[operands[0]]) * shapes[operands[0]][-1]
-        elif not row.copies:
-            gates += 2 * sum(prod(shapes[k]) for k in operands) + prod(shapes[node])
-    return gates
 
 
 def _in_balls(problem: Problem, place: Place, settings: Settings) -> Findings:
@@ -75,7 +53,7 @@ def _in_balls(problem: Problem, place: Place, settings: Settings) -> Findings:
     found, method = judged(problem.wrt, problem.claims)
     if problem.every_number:
         return Findings(list(found.values()), [], method)
-    claimed = [name for name in problem.wrt if name in problem.claims]
+    claimed = [name for name in problem.wrt if _claims_of(problem, name)]
     beside = judged(claimed, {})[0] if claimed else {}
     tensors = [_both(found[name], beside[name]) if name in beside else found[name] for name in problem.wrt]
     notes: list[str] = []
@@ -100,7 +78,7 @@ def _in_float64(problem: Problem, place: Place, settings: Settings) -> Findings:
 
     found = examine(place, problem.wrt, seed=settings.seed, exhaustive=settings.exhaustive)
     tensors = [
-        _claimed(place, problem.claims[tensor.name], tensor) if tensor.name in problem.claims else tensor
+        _claimed(place, claims, tensor) if (claims := _claims_of(problem, tensor.name)) else tensor
         for tensor in found.tensors
     ]
     nodes = dict.fromkeys(n for culprits in found.culprits.values() for n in culprits if _own_fault(place, n))
@@ -113,12 +91,34 @@ def _in_float64(problem: Problem, place: Place, settings: Settings) -> Findings:
     return Findings(tensors, [*(_at_fault(place, node) for node in nodes), *found.notes], method)
 
 
-def _claimed(place: Place, claim: Claim, found: Tensor) -> Tensor:
-    """Judge a hand-derived formula by the numbers that have been checked."""
+def _claims_of(problem: Problem, name: str) -> list[Claim]:
+    return [claim for claim in problem.claims.values() if claim.name == name]
+
+
+def _claimed(place: Place, claims: Sequence[Claim], found: Tensor) -> Tensor:
+    """Judge what was claimed of a tensor by the numbers that have been checked."""
     import numpy as np
 
-    typed = np.broadcast_to(place.claimed_floats(claim), found.shape).ravel().astype(float)
-    words, reasons = judge.claimed(typed, found.answers["backprop"], found.words, found.error_bound)
+    typed = np.full(found.shape, np.nan)
+    granted = np.zeros(found.shape)
+    for claim in claims:
+        places = ... if claim.index is None else claim.index
+        shape = np.shape(typed[places])
+        numbers = np.asarray(place.claimed_floats(claim), dtype=float)
+        try:
+            typed[places] = np.broadcast_to(numbers, shape)
+        except ValueError:
+            try:
+                place.refuse_shape(claim, numbers.shape, shape)
+            except ClaimShapeError as error:
+                words = [SEVERITY.index(judge.DISAGREE)] * found.size
+                return found._replace(words=words, reasons={0: error.message})
+        if claim.numbers is not None and claim.numbers.texts is not None:
+            granted[places] = np.reshape([judge.typed_digits(text) for text in claim.numbers.texts], numbers.shape)
+    backprop = np.asarray(found.answers["backprop"])
+    typed, asked = typed.ravel(), ~np.isnan(typed.ravel()) | (len(claims) == 1 and claims[0].index is None)
+    bound = np.asarray(found.error_bound) + granted.ravel()
+    words, reasons = judge.claimed(np.where(asked, typed, backprop), backprop, found.words, bound)
     answers = {**found.answers, "claimed": typed}
     return found._replace(answers=answers, words=words, reasons={**found.reasons, **reasons})
 

@@ -45,7 +45,8 @@ MAX_INPUT = 64_000_000
     "claims",
     multiple=True,
     metavar='x="z + 1"',
-    help="Your own gradient for an input, a formula or a number: the verdict is about it.",
+    help="Your own gradient for an input or a stage (q=z), or an element (z[0]=0.22): a formula, numbers "
+    "([0.22,-0.66]) or @file.npy. The verdict is about it; names that only claims use may stand in --at.",
 )
 @click.option(
     "--over",
@@ -130,17 +131,19 @@ def _run(
 
 
 def _claims(texts: tuple[str, ...]) -> dict[str, str]:
+    from gradcheck.errors import UsageError
+    from gradcheck.graph.graph import element_name
+    from gradcheck.language.claims import split
+
     found: dict[str, str] = {}
     for text in texts:
-        name, equals, formula = text.partition("=")
-        name, formula = name.strip(), formula.strip()
-        if not equals or not name or not formula or name in found:
-            from gradcheck.errors import UsageError
-
-            if name in found:
-                raise UsageError(f"--claim {text}: `{name}` is claimed twice")
-            raise UsageError(f"--claim {text}: expected name=formula", hint='as in --claim x="z + 1"')
-        found[name] = formula
+        parts = split(text)
+        if parts is None:
+            raise UsageError(f"--claim {text}: expected name=formula", hint='as in --claim x="z + 1" or q=[0.25,-1]')
+        called = element_name(parts[0], parts[1] or ())
+        if called in found:
+            raise UsageError(f"--claim {text}: `{called}` is claimed twice")
+        found[called] = parts[2]
     return found
 
 

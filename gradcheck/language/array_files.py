@@ -16,7 +16,15 @@ Refuse = Callable[..., GradcheckError]
 
 
 def read_array(path: str, key: str, refuse: Refuse, chosen: Callable[[str], str]) -> Any:
-    """Return the array in a .npy file, or the one called `key` in a .npz file, as float64.
+    """Return the array in a .npy file, or the one called `key` in a .npz file, as float64; else as `stored`."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return np.asarray(stored(path, key, refuse, chosen), dtype=float)
+
+
+def stored(path: str, key: str, refuse: Refuse, chosen: Callable[[str], str]) -> Any:
+    """Return the array in a .npy file, or the one called `key` in a .npz file, as it is stored.
 
     Args:
         path: the file.
@@ -41,10 +49,7 @@ def read_array(path: str, key: str, refuse: Refuse, chosen: Callable[[str], str]
         raise refuse(f"`{path}` cannot be read as an array of numbers", hint) from None
     if array.dtype.kind not in "biuf":
         raise refuse(f"`{path}` holds {array.dtype}, not real numbers")
-    import numpy as np
-
-    with np.errstate(all="ignore"):
-        return np.asarray(array, dtype=float)
+    return array
 
 
 def _read_array(path: str, key: str, refuse: Refuse, chosen: Callable[[str], str]) -> Any:

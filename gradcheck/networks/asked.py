@@ -7,16 +7,22 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from gradcheck.errors import ShapeError, SpecError, did_you_mean
+from gradcheck.errors import ShapeError, Source, SpecError, did_you_mean
 from gradcheck.graph.shapes import infer
-from gradcheck.language.claims import Claim, quantity
+from gradcheck.graph.graph import Graph
+from gradcheck.language.claims import FLOAT32, FLOAT64, Claim, Numbers, numbers_of, quantity
+from gradcheck.networks.data import Data
 from gradcheck.networks.names import SpecNames
 from gradcheck.networks.network import BUFFER, INPUT, PARAMETER, Network
 from gradcheck.networks.records import Expected, Ref, Unknown
 from gradcheck.networks.scope import ScopedFormula, Vocabulary
-from gradcheck.networks.tree import Scalar
+from gradcheck.networks.tree import Scalar, texts_of
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import show
+
+
+_BITS = {"float32": FLOAT32}
+"""Binary digits of the dtypes that have fewer than float64."""
 
 
 def settle(b: SpecNames, network: Network) -> None:
@@ -108,20 +114,26 @@ def _select(b: SpecNames, network: Network) -> None:
         network.wrt += [name for name in fitting if name not in network.wrt]
 
 
-def _claim(b: SpecNames, network: Network, target: str, ref: Ref, scalar: Scalar) -> None:
+def _claim(b: SpecNames, network: Network, target: str, ref: Ref, given: Scalar | Data) -> None:
     """Read a hand-derived gradient.
 
     Raises:
         SpecError, LanguageError: with the place.
     """
+    _claimable(b, network, target, ref)
+    if isinstance(given, Data):
+        # A float32 that is printed has fewer digits than it is worth.
+        texts = None if given.dtype in _BITS else texts_of(given.node)
+        numbers = Numbers(list(given.numbers or ()), given.shape, texts, _BITS.get(given.dtype or "", FLOAT64))
+        source = given.node.source
+        network.claims[target] = Claim(target, source, Graph(source), {}, numbers, place=given.node.start)
+        return
+    if (typed := numbers_of(Source(given.text, "formula"))) is not None:
+        network.claims[target] = Claim(target, given.source, Graph(given.source), {}, typed, place=given.start)
+        return
+    scalar = given
     upstream = [f"d_{name}" for name in (*b.graph.inputs, *b.graph.stages)]
     formula = ScopedFormula(scalar, Vocabulary(b.spec, [*b.tensors, *upstream, *(f"d_{n}" for n in b.found)]), b.ops)
-    hint: str | None
-    if target not in b.tensors or target not in network.wrt:
-        if b.incomplete:
-            raise Unknown
-        hint = did_you_mean(target, network.wrt) or f"what is checked: {', '.join(network.wrt)}"
-        raise ref.place.error(f"`{target}` is not among what is checked", hint[:300])
     uses = {}
     for name, node in formula.graph.inputs.items():
         if name in b.spec.inputs and name not in b.graph.inputs:
@@ -137,14 +149,26 @@ def _claim(b: SpecNames, network: Network, target: str, ref: Ref, scalar: Scalar
             raise SpecError(f"there is no `{name}`", scalar.source, scalar.inner(*formula.graph.span(node)), hint)
         uses[name] = found
     shapes = {name: b.shapes[node] for name, (node, _) in uses.items()}
-    wanted = b.tensors[target].shape
     try:
-        shape = infer(formula.graph, shapes)[formula.graph.output]
+        infer(formula.graph, shapes)
     except ShapeError as error:
         raise scalar.outward(error) from None
-    if shape not in (wanted, ()):
-        raise scalar.error(f"the formula for `{target}` gives {show(shape)}, but `{target}` is {show(wanted)}")
     network.claims[target] = Claim(target, scalar.source, formula.graph, uses, place=scalar.start)
+
+
+def _claimable(b: SpecNames, network: Network, target: str, ref: Ref) -> None:
+    """Refuse a claim for what has no gradient here.
+
+    Raises:
+        SpecError: naming what can be claimed.
+    """
+    if target in b.graph.stages or (target in b.tensors and target in network.wrt):
+        return
+    if b.incomplete:
+        raise Unknown
+    known = [*network.wrt, *b.graph.stages]
+    hint = did_you_mean(target, known) or f"what can be claimed: {', '.join(known)}"
+    raise ref.place.error(f"`{target}` is neither checked nor the name of a node", hint[:300])
 
 
 def _fact(b: SpecNames, fact: Expected) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gradcheck.errors import GradcheckError, ShapeError, SizeError, Source, did_you_mean, nearest
+from gradcheck.errors import GradcheckError, ShapeError, SizeError, Source, SpecError, did_you_mean, nearest
 from gradcheck.graph.graph import Graph, Group, Params
 from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
@@ -234,14 +234,35 @@ class Builder(SpecNames):
         for node, text in sub.constants.items():
             moved[node] = self.constant(text, place(node))
         for node in sub.gates:
+            operands = [moved[k] for k in sub.operands(node)]
+            if sub.ops[node] == "lookup":
+                operands[1] = self.positions(operands, one, place(node)[:2])
             moved[node] = self.gate(
                 sub.ops[node],
-                [moved[k] for k in sub.operands(node)],
+                operands,
                 sub.params.get(node, ()),
                 place(node),
                 shapes[node],
             )
         return [moved[sub.stages[name]] for name in outputs] if outputs else moved[sub.output]
+
+    def positions(self, operands: Sequence[int], one: NodeSpec, span: tuple[int, int]) -> int:
+        """Return the whole-number twin of what says where to look something up.
+
+        Raises:
+            SpecError: if it is no input of whole numbers that fit.
+        """
+        table, where = operands
+        if self.graph_input(where).endswith(":index"):
+            return where
+        given = self.spec.inputs.get(self.input_name(where) or "")
+        length = self.shapes[table][0]
+        if given is None or not given.whole or any(not -length <= n < length for n in given.numbers or ()):
+            hint = f"an input of whole numbers from 0 to {length - 1}"
+            raise SpecError(
+                f"{self.called(one)}: what says where to look must be such an input", self.graph.source, span, hint
+            )
+        return self.index(where, one)
 
     def constant(self, text: str, span: tuple[int, int, int]) -> int:
         """Return the node of a number."""

@@ -95,6 +95,6 @@ class Spec:
         self.output: Ref | None = None
         self.params: dict[str, Ref] = {}
         self.ops: dict[str, Ref] = {}
-        self.backward: dict[str, tuple[Ref, Scalar]] = {}
+        self.backward: dict[str, tuple[Ref, Scalar | Data]] = {}
         self.wrt: list[Ref] | None = None
         self.expected: list[Expected] = []

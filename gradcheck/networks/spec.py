@@ -12,7 +12,7 @@ from gradcheck.errors import GradcheckError, did_you_mean
 from gradcheck.networks.data import Folder, read
 from gradcheck.networks.records import Expected, NodeSpec, Ref, Spec
 from gradcheck.networks.steps import NAME, PATH, mapping, printed, refs, step, text
-from gradcheck.networks.tree import List, Map, Node, Scalar
+from gradcheck.networks.tree import List, Map, Node, Scalar, texts_of
 
 FORMAT = 1
 
@@ -189,9 +189,15 @@ class SpecReader:
     def backward(self, node: Node) -> None:
         """Read hand-derived gradients."""
         for name, (place, value) in mapping(node, "backward: names and formulas").items.items():
-            formula = self.attempt(text, value, "a formula")
-            if formula is not None:
-                self.spec.backward[name] = Ref(name, place), formula
+            if isinstance(value, Scalar):
+                given = self.attempt(text, value, "a formula or numbers")
+            else:
+                given = self.attempt(read, value, name, self.spec.folder)
+                if given is not None and given.numbers is None:
+                    self.problems.append(value.error("a claimed gradient cannot be drawn at random"))
+                    continue
+            if given is not None:
+                self.spec.backward[name] = Ref(name, place), given
 
     def check(self, node: Node) -> None:
         """Read what is to be checked."""
@@ -230,8 +236,7 @@ class SpecReader:
         data = read(numbers, name or what, self.spec.folder)
         if data.numbers is None:
             raise node.error("an expected value cannot be drawn at random")
-        shown = numbers.items["value"][1] if isinstance(numbers, Map) and "value" in numbers.items else numbers
-        texts = None if isinstance(shown, Map) else _texts(shown)
+        texts = texts_of(numbers)
         self.spec.expected.append(Expected(what, name, node, data, rtol, texts))
 
     def whole(self) -> None:
@@ -243,11 +248,3 @@ class SpecReader:
         node = self.get("output")
         if node is not None:
             self.spec.output = Ref(text(node, "the name of a node").text, node)
-
-
-def _texts(node: Node) -> list[str]:
-    """Return the numbers of a nested list as they are written, in row-major order."""
-    level: list[Node] = [node]
-    while isinstance(level[0], List):
-        level = [item for row in level if isinstance(row, List) for item in row.items]
-    return [leaf.text for leaf in level if isinstance(leaf, Scalar)]

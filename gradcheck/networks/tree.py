@@ -288,3 +288,13 @@ def _number_hint(node: Scalar) -> str | None:
     if text[:1] in ("(", "["):
         return "an array is a list in square brackets, without quotes"
     return None
+
+
+def texts_of(node: Node) -> list[str] | None:
+    """Return the numbers that a node holds as they are written, in row-major order; None for those of a file."""
+    if isinstance(node, Map):
+        return texts_of(node.items["value"][1]) if "value" in node.items else None
+    level: list[Node] = [node]
+    while isinstance(level[0], List):
+        level = [item for row in level if isinstance(row, List) for item in row.items]
+    return [leaf.text for leaf in level if isinstance(leaf, Scalar)]

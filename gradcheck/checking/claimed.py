@@ -1,0 +1,68 @@
+"""What the user's claims answer: for each number that is claimed its value, in float64 and in a ball."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from gradcheck.arithmetic.balls import NAN
+from gradcheck.checking.exact import Exact, Level
+from gradcheck.checking.judge import Answer, Given
+from gradcheck.checking.known import lost
+from gradcheck.checking.place import Place
+from gradcheck.errors import ClaimShapeError
+from gradcheck.graph.graph import element_name
+from gradcheck.language.claims import FLOAT64, Claim
+
+
+class Claims:
+    """The claims at a place.
+
+    Attributes:
+        misfits: what is claimed → why its claim has not even the right shape.
+    """
+
+    def __init__(self, place: Place, exact: Exact, claims: Mapping[str, Claim]) -> None:
+        self.place = place
+        self.exact = exact
+        self.claims = claims
+        self.misfits: dict[str, str] = {}
+        self._running: dict[int, list[Any]] = {}
+
+    def answers(self, name: str, level: Level, sharp: list[Any]) -> dict[int, Answer]:
+        """Return the claimed answers for an input or a stage, by the places of its elements."""
+        found: dict[int, Answer] = {}
+        elements = {element_name(name, index): k for k, (index, *_) in enumerate(self.place.elements(name))}
+        for claim in self.claims.values():
+            if claim.name == name:
+                places = list(elements.values()) if claim.index is None else [elements[claim.called]]
+                found |= self._answers(claim, places, level, sharp)
+        return found
+
+    def _answers(self, claim: Claim, places: list[int], level: Level, sharp: list[Any]) -> dict[int, Answer]:
+        try:
+            claimed = self.place.claim(claim, level, sharp)
+        except ClaimShapeError as error:
+            self.misfits[claim.called] = f"{error.message}; {error.hint}" if error.hint else error.message
+            return dict.fromkeys(places, Answer(math.nan, NAN, claimed=True))
+        bounds = [0.0] * len(places) if claim.numbers is None else self._bounds(claim, places, level, sharp)
+        found = {}
+        for n, (k, x, ball) in enumerate(zip(places, claimed.floats, claimed.balls, strict=True)):
+            text = claimed.texts[n] if claimed.texts else None
+            given = None if claim.numbers is None else Given(text, bounds[n])
+            found[k] = Answer(x, ball, claimed=True, given=given)
+        return found
+
+    def _bounds(self, claim: Claim, places: list[int], level: Level, sharp: list[Any]) -> list[float]:
+        """Return what a program with so many binary digits may lose in each number."""
+        bits = claim.numbers.bits if claim.numbers else FLOAT64
+        if bits not in self._running:
+            rough = self.exact.running(bits)
+            with rough.active():
+                self._running[bits] = self.place.exact_gradients(rough)
+        zero = level.system.literal("0")
+        balls = self.place.flat(self._running[bits], claim.name, zero)
+        exact = self.place.flat(sharp, claim.name, zero)
+        floats = self.place.flat(self.place.gradients, claim.name, 0.0)
+        return [lost(balls[k], exact[k], float(floats[k]), bits) for k in places]
