@@ -23,10 +23,11 @@ class Claims:
         misfits: what is claimed → why its claim has not even the right shape.
     """
 
-    def __init__(self, place: Place, exact: Exact, claims: Mapping[str, Claim]) -> None:
+    def __init__(self, place: Place, exact: Exact, claims: Mapping[str, Claim], strict: bool) -> None:
         self.place = place
         self.exact = exact
         self.claims = claims
+        self.strict = strict
         self.misfits: dict[str, str] = {}
         self._running: dict[int, list[Any]] = {}
 
@@ -50,7 +51,7 @@ class Claims:
         found = {}
         for n, (k, x, ball) in enumerate(zip(places, claimed.floats, claimed.balls, strict=True)):
             text = claimed.texts[n] if claimed.texts else None
-            given = None if claim.numbers is None else Given(text, bounds[n])
+            given = None if claim.numbers is None else Given(text, bounds[n], self.strict)
             found[k] = Answer(x, ball, claimed=True, given=given)
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -9,6 +10,7 @@ from random import Random
 from typing import Any
 
 from gradcheck.arithmetic import balls
+from gradcheck.arithmetic.arb import arb
 from gradcheck.checking import forward, points
 from gradcheck.engines.backprop import backprop
 from gradcheck.engines.finite_difference import ESTIMATED_FROM, KINK, SMOOTH, UNSETTLED, Differences, Slope
@@ -46,14 +48,17 @@ class Level:
     """
 
     def __init__(
-        self, graph: Graph, inputs: Mapping[str, float], digits: int, same: list[int] | None, rough: bool = False
-    ) -> None:
+        self, graph: Graph, inputs: Mapping[str, float], digits: int, same: list[int] | None, rough: bool = False,
+        moves: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         self.graph = graph
         self.digits = digits
         self.system = balls.rough(digits) if rough else balls.system(digits)
         known: dict[float, Any] = {}
         numbers = {name: known.setdefault(x, self.system.constant(repr(float(x)))) for name, x in inputs.items()}
         with self.active():
+            if moves:
+                numbers = {name: x + moves[name] for name, x in numbers.items()}
             self.values, _ = evaluate(graph, self.system, numbers, same=same)
             self.bends = points.kinks(graph, self.system, self.values)
 
@@ -190,6 +195,16 @@ class Exact:
     def running(self, bits: int) -> Level:
         """Return the place in balls of so many binary digits, computed as a program would: rounding is their radius."""
         return Level(self.graph, self.inputs, bits, self.same, rough=True)
+
+    def moved(self, digits: int, direction: Mapping[str, float], bits: int) -> Level:
+        """Return the place a step of 2^-bits away in a direction of all inputs, or of the smallest input's size."""
+        _, exponent = math.frexp(min([abs(x) for x in self.inputs.values() if x] + [1.0]))
+        step = arb(2) ** (exponent - bits)
+        moves = {name: arb(d) * step for name, d in direction.items()}
+        tied = None
+        if self.same is not None:
+            tied = same_values(self.graph, {name: (float(x), direction[name]) for name, x in self.inputs.items()})
+        return Level(self.graph, self.inputs, digits, tied, moves=moves)
 
     def _refuse(self, level: Level) -> None:
         live = forward.live(self.graph, self.floats)

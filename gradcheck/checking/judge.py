@@ -71,10 +71,12 @@ class Given(NamedTuple):
     Attributes:
         text: how it was typed; None for one that a program has computed in float64.
         bound: what float64 may lose on the way to it: the running error of the same graph and rules.
+        strict: whether fewer digits than a float64 has say too little.
     """
 
     text: str | None
     bound: float
+    strict: bool = False
 
 
 class Answer(NamedTuple):
@@ -261,7 +263,8 @@ def judge_given(value: float, given: Given, truth: float) -> Verdict:
         return Verdict(AGREE, caught=exact / size if size else None)
     digits = MANY if given.text is None else _precision(given.text)[0]
     if digits < MANY:
-        return Verdict(AGREE, f"right to the {digits} digits typed", caught=granted / size)
+        word = INCONCLUSIVE if given.strict else AGREE
+        return Verdict(word, f"right to the {digits} digits typed", caught=granted / size)
     if granted > NARROW * size:
         return Verdict(LOSSY, f"right as far as float64 can tell: the true value is {truth!r}")
     return Verdict(AGREE, caught=granted / size)
@@ -274,6 +277,11 @@ def _granted(given: Given) -> float:
     digits, last = _precision(given.text)
     half = 0.500001 * last if digits >= FEW else 0.0
     return max(half, given.bound) if digits >= MANY else half
+
+
+def granted(claim: Answer) -> float:
+    """Return the error that is granted to a claim: by its digits, if it is a number."""
+    return 0.0 if claim.given is None else _granted(claim.given)
 
 
 def typed_digits(text: str) -> float:

@@ -40,6 +40,7 @@ class NumbersAsked(NamedTuple):
         formulas: whether SymPy's closed forms are wanted too.
         exhaustive: whether every number is moved by itself, however many there are.
         seed: of the random direction in which all move, where they are too many for that.
+        strict: whether a claim needs all digits of a float64.
     """
 
     wrt: Sequence[str]
@@ -49,6 +50,7 @@ class NumbersAsked(NamedTuple):
     formulas: bool = False
     exhaustive: bool = False
     seed: int = 0
+    strict: bool = False
 
 
 def number_by_number(place: Place, asked: NumbersAsked) -> tuple[list[Tensor], str]:
@@ -81,7 +83,7 @@ class _NumberByNumber:
         self.exact = Exact(place.scalar, place.flat_inputs, place.flat_values, moved)
         sizes = [abs(v) for v in place.flat_values if v is not None and math.isfinite(v)]
         self.largest = max(sizes, default=1.0) or 1.0
-        self.claims = Claims(place, self.exact, asked.claims)
+        self.claims = Claims(place, self.exact, asked.claims, asked.strict)
 
     def check(self) -> tuple[list[Tensor], str]:
         method = ONE_BY_ONE
@@ -104,10 +106,33 @@ class _NumberByNumber:
             pending = {name: [k for k in places if rows[name][k].verdict.open] for name, places in pending.items()}
             if not any(pending.values()):
                 break
+        self._judge_together(rows, level)
         formulas = self._formulas()
         guessed = sum(row.slope is not None and not row.slope.answer.proved for each in rows.values() for row in each)
         method += f"; {guessed:,} of them estimated" * (guessed > 0)
         return _name_exchanged([self._tensor(name, rows[name], formulas) for name in self.asked.wrt]), method
+
+    def _judge_together(self, rows: dict[str, list[Row]], level: Level) -> None:
+        """Judge the claims at a kink once more, as a whole; a wrong whole makes each of its numbers wrong."""
+        places = [
+            (name, k, node, row)
+            for name in rows if name in self.place.graph.inputs
+            for k, ((_, node, _), row) in enumerate(zip(self.place.elements(name), rows[name], strict=True))
+            if row.claimed is not None and row.verdict.word == judge.KINK
+            and row.slope is not None and row.slope.kind == KINK
+        ]  # fmt: skip
+        own = all(row.backprop is not None and judge.same(row.claimed, row.backprop) for *_, row in places if row.claimed)
+        if len(places) < 2 or (self.asked.joint and own):
+            return
+        from gradcheck.checking.together import Whole, no_subgradient
+
+        numbers = [(row.claimed.value, judge.granted(row.claimed)) for *_, row in places if row.claimed]
+        names = [self.place.called(name, k) for name, k, *_ in places]
+        whole = Whole(names, [node for _, _, node, _ in places], *zip(*numbers, strict=True))
+        reason = no_subgradient(self.exact, level.digits, whole, self.asked.seed)
+        if reason is not None:
+            for name, k, _, row in places:
+                rows[name][k] = row._replace(verdict=Verdict(judge.DISAGREE, reason))
 
     def _slopes(self, level: Level, pending: Mapping[str, Sequence[int]]) -> dict[int, SlopeAnswer]:
         """Return the finite difference for each number that is asked for, affordable and known."""
@@ -160,7 +185,7 @@ class _NumberByNumber:
         claimed = any(claim.name == name for claim in self.asked.claims.values())
         asked = {*self.asked.engines, *(["claimed"] if claimed else [])}
         verdicts = [row.verdict for row in rows]
-        called = [element_name(name, index) for index, *_ in self.place.elements(name)]
+        called = [self.place.called(name, k) for k in range(len(rows))]
         return Tensor(
             name, self.place.shape_of(name), None, [row.value for row in rows],
             {method: column for method, column in answers.items() if method in asked},

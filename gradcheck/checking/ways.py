@@ -45,7 +45,7 @@ def _in_balls(problem: Problem, place: Place, settings: Settings) -> Findings:
     def judged(names: Sequence[str], claims: Mapping[str, Claim]) -> tuple[dict[str, Tensor], str]:
         asked = NumbersAsked(
             names, settings.engines, claims, problem.joint,
-            formulas=problem.every_number, exhaustive=settings.exhaustive, seed=settings.seed,
+            formulas=problem.every_number, exhaustive=settings.exhaustive, seed=settings.seed, strict=settings.strict,
         )  # fmt: skip
         tensors, method = number_by_number(place, asked)
         return {tensor.name: tensor for tensor in tensors}, method

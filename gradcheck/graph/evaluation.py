@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.graph.graph import NONE, Graph, Params
@@ -67,7 +67,7 @@ def evaluate(
     return values, failures
 
 
-def same_values(graph: Graph, inputs: Mapping[str, float]) -> list[int] | None:
+def same_values(graph: Graph, inputs: Mapping[str, Hashable]) -> list[int] | None:
     """Return for each node the first that certainly has the same value; None if no two gates have.
 
     Equal inputs through equal gates give equal numbers, which balls with a radius could not tell: so a tie
@@ -76,7 +76,7 @@ def same_values(graph: Graph, inputs: Mapping[str, float]) -> list[int] | None:
     first: dict[Any, int] = {}
     same: list[int] = [0] * len(graph)
     for name, node in graph.inputs.items():
-        same[node] = first.setdefault(float(inputs[name]), node)
+        same[node] = first.setdefault(inputs[name], node)
     for node, text in graph.constants.items():
         exact = node in graph.literals or text in ("pi", "e")
         same[node] = first.setdefault(text if exact else float(text), node)
