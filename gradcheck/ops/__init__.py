@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcheck.ops import activations, arithmetic, arrays, compounds, functions, piecewise, windows
+from gradcheck.ops import activations, arithmetic, arrays, compounds, functions, piecewise, special, windows
 from gradcheck.ops.op import Op
 
 OWN: dict[str, Op] = {}
@@ -21,7 +21,9 @@ class _Table(dict[str, Op]):
 
 
 OPS = _Table(
-    (op.name, op) for family in (arithmetic, functions, piecewise, activations, arrays, windows) for op in family.OPS
+    (op.name, op)
+    for family in (arithmetic, functions, special, piecewise, activations, arrays, windows)
+    for op in family.OPS
 )
 
 FUNCTIONS: dict[str, Op] = {

@@ -47,8 +47,8 @@ OPS = [
     Op("erf", "x", ("2/sqrt(pi)*exp(-x^2)",)),
     Op("erfc", "x", ("-2/sqrt(pi)*exp(-x^2)",)),
     Op("gamma", "x", ("out*digamma(x)",), domain=(_NO_POLE,), over=_POSITIVE),
-    Op("lgamma", "x", ("digamma(x)",), domain=(_NO_POLE,), over=_POSITIVE),
-    Op("digamma", "x", ("polygamma(1, x)",), domain=(_NO_POLE,), over=_POSITIVE),
+    Op("lgamma", "x", ("digamma(x)",), domain=(_NO_POLE,), aliases="gammaln loggamma lngamma", over=_POSITIVE),
+    Op("digamma", "x", ("polygamma(1, x)",), domain=(_NO_POLE,), aliases="psi", over=_POSITIVE),
     Op(
         "polygamma", "n x", ("0", "polygamma(n + 1, x)"),
         domain=(_ORDER, _NO_POLE), over=({"n": (2.0, 2.0), "x": (-1.0, 4.0)},),
