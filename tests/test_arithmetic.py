@@ -51,6 +51,8 @@ RANGES = {
     "xlogy": (0.1, 9),
     "xlog1py": (-0.9, 9),
     "entr": (0.1, 9),
+    "rel_entr": (0.1, 9),
+    "rsqrt": (0.1, 9),
     "log1mexp": (0.1, 9),
     "celu": (0.1, 4),
     "softshrink": (0, 3),

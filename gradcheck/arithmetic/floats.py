@@ -43,7 +43,8 @@ def _by_balls(op: str) -> Function:
 
 
 BY_BALLS = (
-    "digamma", "polygamma", "beta", "betaln", "erfinv", "erfcinv", "erfcx", "sinc", "iv", "i0e", "i1e",
+    "digamma", "polygamma", "beta", "betaln", "erfinv", "erfcinv", "erfcx", "norm_pdf", "ndtr", "log_ndtr", "sinc",
+    "iv", "i0e", "i1e",
 )  # fmt: skip
 """Special functions that Python's math lacks."""
 

@@ -72,6 +72,11 @@ def _between_ends(function: Callable[[Ball], Ball]) -> Callable[[Ball], Ball]:
 erfinv = _between_ends(lambda x: x.erfinv())
 erfcinv = _between_ends(lambda x: x.erfcinv())
 
+
+def _ndtr(x: Ball) -> Ball:
+    return (-x / arb(2).sqrt()).erfc() / 2
+
+
 TRANSCENDENTAL: Mapping[str, Callable[..., Ball]] = {
     "digamma": digamma,
     "polygamma": polygamma,
@@ -80,6 +85,9 @@ TRANSCENDENTAL: Mapping[str, Callable[..., Ball]] = {
     "erfinv": erfinv,
     "erfcinv": erfcinv,
     "erfcx": lambda x: (x * x).exp() * x.erfc(),
+    "norm_pdf": lambda x: (-x * x / 2).exp() / (2 * arb.pi()).sqrt(),
+    "ndtr": _ndtr,
+    "log_ndtr": lambda x: _ndtr(x).log(),
     "sinc": lambda x: x.sinc_pi(),
     "iv": iv,
     "i0e": _scaled(0),

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
-from gradcheck.errors import LanguageError, Source, did_you_mean
+from gradcheck.errors import LanguageError, Source
 from gradcheck.graph.graph import NONE, Graph, Params
 from gradcheck.language import static
 from gradcheck.language.calls import Bracket, Call
@@ -39,6 +39,7 @@ from gradcheck.language.tokens import (  # fmt: skip
     TOKEN,
 )
 from gradcheck.ops import FUNCTIONS, OPS, REDUCTIONS, VARIADIC
+from gradcheck.ops.elsewhere import suggestion
 from gradcheck.ops.op import Op
 
 BRACKET = 0
@@ -267,7 +268,7 @@ class _Parser:
         if word in self.graph.inputs or word in self.graph.stages or len(word) == 1:
             hint: str | None = f"for a product write {word}*(…)"
         else:
-            hint = did_you_mean(word, {name for name, op in self.functions.items() if not op.internal})
+            hint = suggestion(word, {name for name, op in self.functions.items() if not op.internal})
         self.fail(f"unknown function `{word}`", start, end, hint)
 
     def number(self, word: str, start: int, end: int) -> int:

@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 SOURCES: Mapping[str, str] = {
+    "betaln": '''\
+def betaln(x, y):
+    """Return log|gamma(x)*gamma(y)/gamma(x + y)|; of large operands by Stirling's series (DLMF 5.11.1)."""
+    x, y = max(x, y), min(x, y)
+    z = x + y
+    if x < 10 or y <= 0:
+        return math.lgamma(x) + math.lgamma(y) - math.lgamma(z)
+    total = math.lgamma(y) + y - y * math.log(z) - (x - 0.5) * math.log1p(y / x)
+    for k, bernoulli in enumerate([1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6], 1):
+        total += bernoulli / (2 * k * (2 * k - 1)) * (x ** (1 - 2 * k) - z ** (1 - 2 * k))
+    return total
+''',
     "erfcx": '''\
 def erfcx(x):
     """Return exp(x^2)*erfc(x); where erfc is small by its continued fraction (DLMF 7.9.1)."""
     if x < 2:
-        return math.exp(x**2) * math.erfc(x) if x > -26 else math.inf
+        return math.exp(x**2) * math.erfc(x) if x > -26.6 else math.inf
     tail = x
     for n in range(100, 0, -1):
         tail = x + n / 2 / tail
@@ -87,7 +99,7 @@ def i1e(x):
 _INNER = {"erfc_tail": "y", "scaled_bessel": "n, x"}
 """Functions that no formula calls, only others of these."""
 
-_ARGUMENTS = {"iv": "n, x"}
+_ARGUMENTS = {"iv": "n, x", "betaln": "x, y"}
 
 
 def _of_each(name: str, source: str) -> str:

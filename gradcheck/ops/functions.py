@@ -19,7 +19,10 @@ OPS = [
     Op("log10", "x", ("1/(x*log(10))",), form="log(x)/log(10)", domain=("x > 0",)),
     Op("log1p", "x", ("1/(1 + x)",), form="log(1 + x)", domain=("x > -1",)),
     Op("expm1", "x", ("exp(x)",), form="exp(x) - 1"),
+    Op("exp2", "x", ("out*log(2)",), form="2^x"),
+    Op("exp10", "x", ("out*log(10)",), form="10^x", over=({"x": (-2.0, 2.0)},)),
     Op("sqrt", "x", ("1/(2*out)",), domain=("x >= 0",)),
+    Op("rsqrt", "x", ("-out^3/2",), form="1/sqrt(x)", domain=("x > 0",), over=({"x": (0.25, 4.0)},)),
     Op("cbrt", "x", ("1/(3*out^2)",), form="sign(x)*abs(x)^(1/3)"),
     Op(
         "hypot", "x y", ("where(out == 0, 0, x/out)", "where(out == 0, 0, y/out)"),
@@ -27,6 +30,7 @@ OPS = [
     ),
     Op("sin", "x", ("cos(x)",)),
     Op("cos", "x", ("-sin(x)",)),
+    Op("cosm1", "x", ("-sin(x)",), form="cos(x) - 1", forward="-2*sin(x/2)^2"),
     Op("tan", "x", ("1 + out^2",)),
     Op("sec", "x", ("out*tan(x)",), form="1/cos(x)"),
     Op("csc", "x", ("-out*cot(x)",), form="1/sin(x)", domain=("sin(x) != 0",)),

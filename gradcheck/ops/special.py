@@ -78,6 +78,10 @@ OPS = [
     ),
     Op("entr", "x", ("-1 - log(x)",), form="-xlogy(x, x)", domain=("x >= 0",)),
     Op(
+        "rel_entr", "x y", ("1 + log(x/y)", "-x/y"), form="xlogy(x, x/y)", domain=("x >= 0", "y > 0"),
+        over=({"x": (0.25, 4.0), "y": (0.25, 4.0)},),
+    ),
+    Op(
         "logaddexp", "x y", ("sigmoid(x - y)", "sigmoid(y - x)"), form="log(exp(x) + exp(y))",
         forward="max(x, y) + log1p(exp(-abs(x - y)))", over=(_NEAR,),
     ),
@@ -99,7 +103,6 @@ OPS = [
         forward="s = abs(x); where(s < 1, log1p(2*sinh(s/2)^2), s + log1p(exp(-2*s)) - log(2))",
         aliases="logcosh",
     ),
-    Op("exp2", "x", ("out*log(2)",), form="2^x"),
     Op("sinc", "x", ("where(x == 0, 0, (cos(pi*x) - out)/x)",)),
     # Modified Bessel functions; those with an e are scaled by exp(-|x|).
     Op(
