@@ -178,8 +178,7 @@ def atan2(y: Ball, x: Ball) -> Ball:
 def _times_log(x: Ball, y: Ball, log: Function) -> Ball:
     if x == 0:
         return NAN if y.is_nan() else ZERO
-    found = x * log(y)
-    return found.union(ZERO) if x.contains(0) else found
+    return x * log(y)
 
 
 def power(x: Ball, y: Ball) -> Ball:
