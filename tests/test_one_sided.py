@@ -177,7 +177,8 @@ def test_what_kind_of_place_it_is(text: str, at: dict[str, float], kind: str) ->
 ONE = [
     "abs", "relu", "sqrt", "cbrt", "floor", "ceil", "round", "step", "sign", "heaviside", "square", "sin", "exp",
     "tanh", "leaky_relu", "elu", "hardtanh", "hardswish", "softsign", "log1p", "expm1", "atan", "acos", "gelu",
-    "relu6", "hardshrink", "softshrink", "selu", "digamma", "lgamma", "cosh", "sinc", "erfinv", "i0e", "i1e", "log_cosh", "ndtr", "entr",
+    "relu6", "hardshrink", "softshrink", "selu", "digamma", "lgamma", "cosh",
+    "sinc", "erfinv", "i0e", "i1e", "log_cosh", "ndtr", "entr",
 ]  # fmt: skip
 TWO = ["max", "min", "hypot", "atan2", "xlogy", "logaddexp"]
 
