@@ -147,6 +147,18 @@ PLACES = [
     ("where(x > 0, x*log(x), 0)", {"x": 0.0}, INFINITE),
     ("where(x > 0, exp(-1/x), x)", {"x": 0.0}, KINK),
     ("hypot(x, x^2)", {"x": 0.0}, KINK),
+    # Special functions that divide by zero, or meet a logarithm of zero.
+    ("xlogy(x, y)", {"x": 0.0, "y": 2.0}, SMOOTH),
+    ("xlogy(x, y)", {"x": 0.0, "y": 0.0}, UNDEFINED),
+    ("xlogy(y, x)", {"x": 0.0, "y": 0.0}, SMOOTH),
+    ("xlog1py(x, y)", {"x": 0.0, "y": -1.0}, UNDEFINED),
+    ("entr(x)", {"x": 0.0}, INFINITE),
+    ("x*entr(x)", {"x": 0.0}, EDGE),
+    ("sinc(x)*3 + x", {"x": 0.0}, SMOOTH),
+    ("abs(sinc(x))", {"x": 1.0}, KINK),
+    ("i0e(x)", {"x": 0.0}, KINK),
+    ("i1e(x)", {"x": 0.0}, SMOOTH),
+    ("log_cosh(x) + i1(x)", {"x": 0.0}, SMOOTH),
     ("cbrt(x^3) + cbrt(x)^3", {"x": 0.0}, SMOOTH),
 ]  # fmt: skip
 
@@ -166,8 +178,9 @@ ONE = [
     "abs", "relu", "sqrt", "cbrt", "floor", "ceil", "round", "step", "sign", "heaviside", "square", "sin", "exp",
     "tanh", "leaky_relu", "elu", "hardtanh", "hardswish", "softsign", "log1p", "expm1", "atan", "acos", "gelu",
     "relu6", "hardshrink", "softshrink", "selu", "digamma", "lgamma", "cosh",
+    "sinc", "erfinv", "i0e", "i1e", "log_cosh", "ndtr", "entr",
 ]  # fmt: skip
-TWO = ["max", "min", "hypot", "atan2"]
+TWO = ["max", "min", "hypot", "atan2", "xlogy", "logaddexp"]
 
 
 def drawn(draw: random.Random, depth: int) -> str:

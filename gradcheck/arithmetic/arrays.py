@@ -90,8 +90,9 @@ FLOAT_ARRAYS = System(
         "erfc": _by_element(math.erfc, 1),
         "gamma": _by_element(_gamma, 1),
         "lgamma": _by_element(_or_nan(math.lgamma, math.nan), 1),
-        "digamma": _by_element(_or_nan(floats.NATIVES["digamma"], math.nan), 1),
-        "polygamma": _by_element(_or_nan(floats.NATIVES["polygamma"], math.nan), 2),
+        **{
+            name: _by_element(_or_nan(floats.NATIVES[name], math.nan), len(OPS[name].args)) for name in floats.BY_BALLS
+        },
     },
     floats.constant,
     inline={op: text for op, text in OPERATORS.items() if op != "identity"},

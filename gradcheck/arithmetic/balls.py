@@ -16,9 +16,9 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
-from gradcheck.arithmetic.arb import acb, arb, ctx, fmpz
+from gradcheck.arithmetic import special
+from gradcheck.arithmetic.arb import arb, ctx, fmpz
 from gradcheck.arithmetic.compiling import Function
-from gradcheck.arithmetic.floats import check_order
 from gradcheck.arithmetic.system import System
 
 Ball = Any
@@ -170,26 +170,15 @@ def cbrt(x: Ball) -> Ball:
     return ZERO if x == 0 else NAN if x.is_nan() else arb(0, abs(x).upper().root(3).upper())
 
 
-def lgamma(x: Ball) -> Ball:
-    """Return log|gamma(x)|: Arb's own has no value left of zero."""
-    return x.lgamma() if x > 0 else abs(x.gamma()).log()
-
-
 def atan2(y: Ball, x: Ball) -> Ball:
     """Return the angle of (x, y); the origin has none. Arb's own makes a number of none."""
     return NAN if (x.contains(0) and y.contains(0)) or x.is_nan() or y.is_nan() else arb.atan2(y, x)
 
 
-def digamma(x: Ball) -> Ball:
-    """Return digamma; left of zero by reflection (DLMF 5.5.4), since Arb's has no value there for wide balls."""
-    return (1 - x).digamma() - arb.pi() * (arb.pi() * x).cot() if x < 0 else x.digamma()
-
-
-def polygamma(n: Ball, x: Ball) -> Ball:
-    """Return the nth derivative of digamma."""
-    order = n if isinstance(n, int) else float(n)
-    check_order(order)
-    return digamma(x) if order == 0 else acb(x).polygamma(acb(order)).real
+def _times_log(x: Ball, y: Ball, log: Function) -> Ball:
+    if x == 0:
+        return NAN if y.is_nan() else ZERO
+    return x * log(y)
 
 
 def power(x: Ball, y: Ball) -> Ball:
@@ -219,9 +208,15 @@ NATIVES: dict[str, Function] = {
     "heaviside": lambda x: (sign(x) + 1) / 2,
     "round": round_half_even,
     "cbrt": cbrt,
-    "lgamma": lgamma,
-    "digamma": digamma,
-    "polygamma": polygamma,
+    "lgamma": special.lgamma,
+    "digamma": special.digamma,
+    "polygamma": special.polygamma,
+    "erfinv": special.erfinv,
+    "erfcinv": special.erfcinv,
+    "sinc": arb.sinc_pi,
+    "iv": special.iv,
+    "xlogy": lambda x, y: _times_log(x, y, arb.log),
+    "xlog1py": lambda x, y: _times_log(x, y, arb.log1p),
     "atan2": atan2,
     "hypot": lambda x, y: (x * x + y * y).sqrt(),
     "log2": lambda x: x.log() / arb.const_log2(),

@@ -32,20 +32,21 @@ def atan2(y: float, x: float) -> float:
     return math.atan2(y, x)
 
 
-def check_order(n: Any) -> None:
-    """Refuse an order of polygamma that is not a small whole number."""
-    if not 0 <= n <= 1000 or n != int(n):
-        raise ValueError("polygamma needs a whole order up to 1000")
+def _by_balls(op: str) -> Function:
+    def apply(*x: float) -> float:
+        # Loaded for the first that is computed: what Python's math has does not need it.
+        from gradcheck.arithmetic.special import nearest
+
+        return nearest(op, *x)
+
+    return apply
 
 
-def _polygamma(n: float, x: float) -> float:
-    # The one special function that Python's math lacks.
-    from gradcheck.arithmetic.arb import acb, ctx
-
-    check_order(n)
-    with ctx.workprec(100):
-        value = acb(x).polygamma(acb(n)) if n else acb(x).digamma()
-        return float(value.real)
+BY_BALLS = (
+    "digamma", "polygamma", "beta", "betaln", "erfinv", "erfcinv", "erfcx", "norm_pdf", "ndtr", "log_ndtr", "sinc",
+    "iv", "i0e", "i1e",
+)  # fmt: skip
+"""Special functions that Python's math lacks."""
 
 
 def comparisons(one: Any, zero: Any) -> dict[str, Function]:
@@ -82,8 +83,7 @@ NATIVES: dict[str, Function] = {
     "floor": lambda x: float(math.floor(x)),
     "ceil": lambda x: float(math.ceil(x)),
     "round": lambda x: float(round(x)),
-    "polygamma": _polygamma,
-    "digamma": lambda x: _polygamma(0, x),
+    **{name: _by_balls(name) for name in BY_BALLS},
     "atan2": atan2,
     **choices(),
     **comparisons(1.0, 0.0),

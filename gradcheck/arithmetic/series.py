@@ -9,14 +9,16 @@ zero, and if that cannot be told there is no value.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from gradcheck.arithmetic import balls
-from gradcheck.arithmetic.arb import acb, arb, arb_series, ctx
+from gradcheck.arithmetic import balls, special
+from gradcheck.arithmetic.arb import arb, arb_series, ctx
 from gradcheck.arithmetic.balls import INLINE, NAN, ONE, ZERO
 from gradcheck.arithmetic.compiling import Function
-from gradcheck.arithmetic.floats import check_order
+from gradcheck.arithmetic.special import check_order
 from gradcheck.arithmetic.system import System
 
 Series = Any
@@ -128,19 +130,75 @@ def _native(name: str) -> Function:
     return lambda x: function(x) if isinstance(x, arb_series) else value(x)
 
 
-def _polygamma(n: Series, x: Series) -> Series:
-    if isinstance(n, arb_series):
-        raise OutsideError
-    order = int(float(n))
-    check_order(float(n))
-    if not isinstance(x, arb_series):
-        return balls.polygamma(order, x)
-    at, factor, outer = acb(x[0]), ONE, []
+def _solved(name: str, slope: Function) -> Function:
+    """Return the series of a function whose slope is known from its value: each round settles one more coefficient."""
+    value = balls.NATIVES[name]
+
+    def apply(x: Series) -> Series:
+        if not isinstance(x, arb_series):
+            return value(x)
+        found = start = value(x[0])
+        for _ in range(ctx.cap):
+            found = _grown(start, slope(found), x)
+        return found
+
+    return apply
+
+
+def _composed(x: Series, derivative: Callable[[int], Any]) -> Series:
+    """Return the series f(x) from f's derivatives at its first coefficient: order → derivative."""
+    factor, outer = ONE, []
     for k in range(ctx.cap):
         factor = factor * k if k else factor
-        value = at.polygamma(acb(order + k)).real if order + k else balls.digamma(x[0])
-        outer.append(value / factor)
+        outer.append(derivative(k) / factor)
     return arb_series(outer)(starting(x, ZERO)) if x.length() > 1 else arb_series(outer[:1], x.prec)
+
+
+def _order(n: Series) -> int:
+    """Return the order of a function, which cannot move."""
+    if isinstance(n, arb_series):
+        raise OutsideError
+    check_order(abs(float(n)))
+    return int(float(n))
+
+
+def _polygamma(n: Series, x: Series) -> Series:
+    order = _order(n)
+    if not isinstance(x, arb_series):
+        return special.polygamma(order, x)
+    return _composed(x, lambda k: special.polygamma(order + k, x[0]))
+
+
+def _iv(n: Series, x: Series) -> Series:
+    order = _order(n)
+    if not isinstance(x, arb_series):
+        return special.iv(order, x)
+
+    def derivative(k: int) -> Any:
+        # DLMF 10.29.5
+        terms = [math.comb(k, j) * special.iv(order - k + 2 * j, x[0]) for j in range(k + 1)]
+        return sum(terms, ZERO) / 2**k
+
+    return _composed(x, derivative)
+
+
+def _sinc(x: Series) -> Series:
+    """Return sin(pi x)/(pi x), which is 0F1(3/2; -(pi x/2)^2) and so has a series at zero too (DLMF 10.16.9)."""
+    if not isinstance(x, arb_series):
+        return x.sinc_pi()
+    inner = -((arb.pi() * x / 2) ** 2)
+    return _composed(inner, lambda k: inner[0].hypgeom_0f1(arb(1.5) + k) / arb(1.5).rising(k))
+
+
+def _times_log(name: str) -> Function:
+    def apply(x: Series, y: Series) -> Series:
+        if not isinstance(x, arb_series) and not isinstance(y, arb_series):
+            return balls.NATIVES[name](x, y)
+        if _nothing(x) and _finite(y):
+            return ZERO
+        return _mul(x, NATIVES["log" if name == "xlogy" else "log1p"](y))
+
+    return apply
 
 
 def _root(x: Series, n: int, function: Function) -> Series:
@@ -185,8 +243,8 @@ def _ending(function: Function, low: float | None, high: float | None) -> Functi
 
 def _lgamma(x: Series) -> Series:
     if not isinstance(x, arb_series):
-        return balls.lgamma(x)
-    return _grown(balls.lgamma(x[0]), _polygamma(ZERO, x), x)
+        return special.lgamma(x)
+    return _grown(special.lgamma(x[0]), _polygamma(ZERO, x), x)
 
 
 def _div(x: Series, y: Series) -> Series:
@@ -324,6 +382,12 @@ NATIVES: dict[str, Function] = {
     "lgamma": _lgamma,
     "polygamma": _polygamma,
     "digamma": lambda x: _polygamma(ZERO, x),
+    "erfinv": _solved("erfinv", lambda out: arb.pi().sqrt() / 2 * (out * out).exp()),
+    "erfcinv": _solved("erfcinv", lambda out: -arb.pi().sqrt() / 2 * (out * out).exp()),
+    "sinc": _sinc,
+    "iv": _iv,
+    "xlogy": _times_log("xlogy"),
+    "xlog1py": _times_log("xlog1py"),
     "log2": lambda x: NATIVES["log"](x) / arb.const_log2(),
     "log10": lambda x: NATIVES["log"](x) / arb.const_log10(),
     **{

@@ -79,6 +79,11 @@ NATIVES: dict[str, Function] = {
     "digamma": _unevaluated(sympy.digamma),
     "gamma": _unevaluated(sympy.gamma),
     "polygamma": _unevaluated(sympy.polygamma),
+    "iv": sympy.besseli,
+    "sinc": lambda x: sympy.sinc(sympy.pi * x),
+    # Off x = 0 that is what it is, and the slopes are those there too, while SymPy would take x = 0 for a place apart.
+    "xlogy": lambda x, y: x * sympy.log(y),
+    "xlog1py": lambda x, y: x * sympy.log(1 + y),
     "lt": _compare(sympy.Lt),
     "le": _compare(sympy.Le),
     "gt": _compare(sympy.Gt),
@@ -90,7 +95,7 @@ NATIVES: dict[str, Function] = {
         for name in (
             "exp", "log", "sqrt", "sin", "cos", "tan", "sec", "csc", "cot",
             "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
-            "erf", "erfc",
+            "erf", "erfc", "erfinv", "erfcinv",
         )
     },
 }  # fmt: skip

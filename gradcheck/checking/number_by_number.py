@@ -10,8 +10,8 @@ from gradcheck import progress
 from gradcheck.arithmetic import balls
 from gradcheck.arithmetic.balls import to_float
 from gradcheck.checking import judge
-from gradcheck.checking.claimed import Claims
 from gradcheck.checking.blame import Blame, first_without_gradient, lost_digits
+from gradcheck.checking.claimed import Claims
 from gradcheck.checking.exact import Exact, Level
 from gradcheck.checking.judge import Answer, SlopeAnswer, Verdict
 from gradcheck.checking.place import Place
@@ -121,7 +121,9 @@ class _NumberByNumber:
             if row.claimed is not None and row.verdict.word == judge.KINK
             and row.slope is not None and row.slope.kind == KINK
         ]  # fmt: skip
-        own = all(row.backprop is not None and judge.same(row.claimed, row.backprop) for *_, row in places if row.claimed)
+        own = all(
+            row.backprop is not None and judge.same(row.claimed, row.backprop) for *_, row in places if row.claimed
+        )
         if len(places) < 2 or (self.asked.joint and own):
             return
         from gradcheck.checking.together import Whole, no_subgradient

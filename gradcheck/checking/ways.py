@@ -20,6 +20,7 @@ from gradcheck.errors import ClaimShapeError
 from gradcheck.language.claims import Claim
 from gradcheck.ops import OWN
 
+
 class Findings(NamedTuple):
     """What a way found: one finding a tensor, sentences for the reader, and how it was done."""
 

@@ -49,11 +49,12 @@ def prove(names: tuple[str, ...], quiet: bool, outputs: tuple[str, ...], color: 
 
 
 def _row(name: str, row: Op | None) -> Op:
-    from gradcheck.errors import UsageError, did_you_mean
+    from gradcheck.errors import UsageError
     from gradcheck.ops import FUNCTIONS
+    from gradcheck.ops.elsewhere import suggestion
 
     if row is None:
-        raise UsageError(f"there is no op `{name}`", hint=did_you_mean(name, FUNCTIONS) or "gradcheck ops lists them")
+        raise UsageError(f"there is no op `{name}`", hint=suggestion(name, FUNCTIONS) or "gradcheck ops lists them")
     if not row.elementwise:
         raise UsageError(f"`{name}` works on whole arrays", hint="gradcheck expr checks it at points")
     return row

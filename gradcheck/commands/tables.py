@@ -19,9 +19,10 @@ def ops(name: str | None) -> None:
         return
     row = FUNCTIONS.get(name) or OPS.get(name)
     if row is None:
-        from gradcheck.errors import UsageError, did_you_mean
+        from gradcheck.errors import UsageError
+        from gradcheck.ops.elsewhere import suggestion
 
-        raise UsageError(f"there is no op `{name}`", hint=did_you_mean(name, FUNCTIONS) or "gradcheck ops lists them")
+        raise UsageError(f"there is no op `{name}`", hint=suggestion(name, FUNCTIONS) or "gradcheck ops lists them")
     _print(op_lines(row))
 
 

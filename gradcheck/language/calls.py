@@ -12,7 +12,6 @@ from gradcheck.language.einsum import einsum
 from gradcheck.ops import EINSUM, NORMS, OPS, REDUCTIONS, VARIADIC
 from gradcheck.ops.op import REQUIRED, Op
 
-
 ORDERS = 'ord is a number above 0, inf or "fro"'
 
 

@@ -13,6 +13,7 @@ from sympy.printing.str import StrPrinter
 
 NAMES = {
     "Abs": "abs",
+    "besseli": "iv",
     "ceiling": "ceil",
     "Heaviside": "heaviside",
     "loggamma": "lgamma",
@@ -48,6 +49,11 @@ class _Printer(StrPrinter):  # type: ignore[misc]
             name, arguments = "step" if expr.args[1:] == (0,) else name, arguments[:1]
         if name == "polygamma" and arguments[0] == 0:
             name, arguments = "digamma", arguments[1:]
+        if name == "besseli" and arguments[0] in (0, 1):
+            name, arguments = f"i{arguments[0]}", arguments[1:]
+        if name == "sinc":
+            # Ours is normalised.
+            arguments = [arguments[0] / sympy.pi]
         return f"{NAMES.get(name, name)}({', '.join(map(self._print, arguments))})"
 
     _print_Heaviside = _print_Max = _print_Min = _print_Abs = _print_Function

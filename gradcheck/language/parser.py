@@ -17,10 +17,11 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
-from gradcheck.errors import LanguageError, Source, did_you_mean
+from gradcheck.errors import LanguageError, Source
 from gradcheck.graph.graph import NONE, Graph, Params
 from gradcheck.language import static
 from gradcheck.language.calls import Bracket, Call
+from gradcheck.language.static import WORDS
 from gradcheck.language.tokens import (  # fmt: skip
     ASSIGN,
     BINARY,
@@ -41,8 +42,8 @@ from gradcheck.language.tokens import (  # fmt: skip
     WORD,
     is_name,
 )
-from gradcheck.language.static import WORDS
 from gradcheck.ops import EINSUM, FUNCTIONS, OPS, REDUCTIONS, VARIADIC
+from gradcheck.ops.elsewhere import suggestion
 from gradcheck.ops.op import Op
 
 BRACKET = 0
@@ -282,7 +283,7 @@ class _Parser:
         if word in self.graph.inputs or word in self.graph.stages or len(word) == 1:
             hint: str | None = f"for a product write {word}*(…)"
         else:
-            hint = did_you_mean(word, {name for name, op in self.functions.items() if not op.internal})
+            hint = suggestion(word, {name for name, op in self.functions.items() if not op.internal})
         self.fail(f"unknown function `{word}`", start, end, hint)
 
     def number(self, word: str, start: int, end: int) -> int:
@@ -412,7 +413,7 @@ class _Parser:
         if kind == SYMBOL and match[SYMBOL] == ")":
             return self.close(frame, match.start(SYMBOL), match.end())
         op = frame.op
-        full = op.made or len(self.nodes) - frame.base == len(op.args) and op.name not in VARIADIC
+        full = op.made or (len(self.nodes) - frame.base == len(op.args) and op.name not in VARIADIC)
         if not full or not op.params or kind == ASSIGN:
             return True, pos
         values: list[Any] = []

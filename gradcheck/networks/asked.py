@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from gradcheck.errors import ShapeError, Source, SpecError, did_you_mean
-from gradcheck.graph.shapes import infer
 from gradcheck.graph.graph import Graph
+from gradcheck.graph.shapes import infer
 from gradcheck.language.claims import FLOAT32, FLOAT64, Claim, Numbers, numbers_of, quantity
 from gradcheck.networks.data import Data
 from gradcheck.networks.names import SpecNames
@@ -19,7 +19,6 @@ from gradcheck.networks.scope import ScopedFormula, Vocabulary
 from gradcheck.networks.tree import Scalar, texts_of
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import show
-
 
 _BITS = {"float32": FLOAT32}
 """Binary digits of the dtypes that have fewer than float64."""

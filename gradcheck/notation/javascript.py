@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from gradcheck.graph.graph import Params
-from gradcheck.notation.definitions import Syntax, definition, needed, own_ops, statements
+from gradcheck.notation.definitions import Syntax, definition, formula, needed, own_ops, statements
 from gradcheck.notation.definitions import speaks as speaks_words
 from gradcheck.notation.printer import (  # fmt: skip
     ATOM,
@@ -90,6 +90,95 @@ function erf(x) {
     "erfc": """\
 function erfc(x) {
   return x > 2 ? erfcFraction(x) : 1 - erf(x);
+}
+""",
+    "erfcx": """\
+function erfcx(x) {
+  if (x < 2) {
+    return Math.exp(x * x) * erfc(x);
+  }
+  let tail = x;
+  for (let n = 100; n > 0; n -= 1) {
+    tail = x + n / 2 / tail;
+  }
+  return 1 / (Math.sqrt(Math.PI) * tail);
+}
+""",
+    # Newton's method on the logarithm of erfc, from the right.
+    "erfcTail": """\
+function erfcTail(y) {
+  let x = Math.sqrt(-Math.log(y));
+  for (let n = 0; n < 20; n += 1) {
+    x += Math.log(erfc(x) / y) * erfc(x) * Math.sqrt(Math.PI) / 2 * Math.exp(x * x);
+  }
+  return x;
+}
+""",
+    "erfinv": """\
+function erfinv(x) {
+  if (Math.abs(x) >= 0.5) {
+    return Math.sign(x) * erfcTail(1 - Math.abs(x));
+  }
+  let y = Math.sqrt(Math.PI) / 2 * x;
+  for (let n = 0; n < 20; n += 1) {
+    y -= (erf(y) - x) * Math.sqrt(Math.PI) / 2 * Math.exp(y * y);
+  }
+  return y;
+}
+""",
+    "erfcinv": """\
+function erfcinv(x) {
+  return x > 0.5 && x < 1.5 ? erfinv(1 - x) : x < 1 ? erfcTail(x) : -erfcTail(2 - x);
+}
+""",
+    # The remainder of a quotient is exact, so that every whole number but zero gives zero.
+    "sinc": """\
+function sinc(x) {
+  const r = Math.abs(x) % 2;
+  const s = r > 1.5 ? r - 2 : r > 0.5 ? 1 - r : r;
+  return x === 0 ? 1 : Math.sin(Math.PI * s) / (Math.PI * Math.abs(x));
+}
+""",
+    # DLMF 10.25.2
+    "iv": """\
+function iv(n, x) {
+  const order = Math.abs(n);
+  let term = 1;
+  for (let k = 1; k <= order; k += 1) {
+    term *= x / 2 / k;
+  }
+  let sum = term;
+  for (let k = 1; Math.abs(term) > 1e-17 * Math.abs(sum); k += 1) {
+    term *= x * x / 4 / (k * (order + k));
+    sum += term;
+  }
+  return sum;
+}
+""",
+    # DLMF 10.40.1
+    "scaledBessel": """\
+function scaledBessel(n, x) {
+  const size = Math.abs(x);
+  if (size < 30) {
+    return Math.exp(-size) * iv(n, x);
+  }
+  let term = 1;
+  let sum = 1;
+  for (let k = 1; k < 30; k += 1) {
+    term *= (Math.pow(2 * k - 1, 2) - 4 * n * n) / (8 * k * size);
+    sum += term;
+  }
+  return (n === 1 ? Math.sign(x) : 1) * sum / Math.sqrt(2 * Math.PI * size);
+}
+""",
+    "i0e": """\
+function i0e(x) {
+  return scaledBessel(0, x);
+}
+""",
+    "i1e": """\
+function i1e(x) {
+  return scaledBessel(1, x);
 }
 """,
 }
@@ -188,10 +277,18 @@ def own_helpers(ops: Iterable[str]) -> dict[str, str]:
 
 _PRESENT = {*FORMS, *MAKERS, *FUNCTIONS, *SOURCES}
 
-HELPERS: Mapping[str, str] = {
-    **SOURCES,
-    **{name: definition(OPS[name], name, _SYNTAX) for name in sorted(DEFINED - _PRESENT)},
-}
+
+def _defined() -> dict[str, str]:
+    """Return the functions whose definitions need nothing that JavaScript lacks: name → source."""
+    found: dict[str, str] = {}
+    todo = sorted(DEFINED - _PRESENT)
+    while ready := [name for name in todo if speaks_words(formula(OPS[name]).ops, _PRESENT | found.keys())]:
+        found |= {name: definition(OPS[name], name, _SYNTAX) for name in ready}
+        todo = [name for name in todo if name not in found]
+    return found
+
+
+HELPERS: Mapping[str, str] = {**SOURCES, **_defined()}
 """Functions that formulas call: name → source. `needed` picks those that a page needs."""
 
 

@@ -97,6 +97,10 @@ def _polygamma(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(rf"\psi^{{({operands[0].text})}}{_round(operands[1].text)}")
 
 
+def _bessel(operands: Sequence[Piece], params: Params) -> Piece:
+    return Piece(rf"I_{{{operands[0].text}}}{_round(operands[1].text)}")
+
+
 def _norm(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(rf"\left\|{operands[0].text}\right\|{_subscript('norm', params)}")
 
@@ -187,6 +191,8 @@ COMMANDS = {
     **{f"a{name}": rf"\operatorname{{ar{name}}}" for name in ("sinh", "cosh", "tanh")},
     "log2": r"\log_{2}", "log10": r"\log_{10}", "max": r"\max", "min": r"\min", "amax": r"\max", "amin": r"\min",
     "sigmoid": r"\sigma", "gamma": r"\Gamma", "digamma": r"\psi",
+    "beta": r"\mathrm{B}", "ndtr": r"\Phi", "ndtri": r"\Phi^{-1}", "norm_pdf": r"\varphi", "i0": "I_{0}", "i1": "I_{1}",
+    "erfinv": r"\operatorname{erf}^{-1}", "erfcinv": r"\operatorname{erfc}^{-1}", "trigamma": r"\psi^{(1)}",
 }  # fmt: skip
 """Functions that are not written in their own letters."""
 
@@ -203,8 +209,9 @@ FORMS = {
 }
 
 MAKERS: dict[str, Maker] = {
-    "mul": _product, "div": _frac, "reciprocal": _inverse, "pow": _power, "square": _square, "exp": _exp, "identity": same,
-    "lgamma": _log_gamma, "polygamma": _polygamma, "norm": _norm, "where": _where, "select": _select,
+    "mul": _product, "div": _frac, "reciprocal": _inverse, "pow": _power, "square": _square, "exp": _exp,
+    "identity": same, "lgamma": _log_gamma, "polygamma": _polygamma, "iv": _bessel, "norm": _norm, "where": _where,
+    "select": _select,
     "getitem": _getitem, "transpose": _transpose, "untranspose": undone(_transpose), "mT": _transpose,
     **{
         op: _comparison(sign)

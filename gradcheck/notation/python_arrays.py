@@ -39,6 +39,7 @@ FUNCTIONS = {
         for name in (
             "abs", "sign", "floor", "ceil", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "hypot",
             "sin", "cos", "tan", "sinh", "cosh", "tanh", "outer", "sum", "prod", "mean", "var", "std", "cumsum", "flip",
+            "sinc", "i0",
         )
     },
     **{name: f"np.arc{name[1:]}" for name in ("asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh")},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gradcheck.notation import python_special
+
 _POLYGAMMA = '''\
 def polygamma(n, x):
     """Return the derivative of order n of digamma, by recurrence and Stirling's series (DLMF 5.15)."""
@@ -40,6 +42,7 @@ def digamma(x):
     """Return the derivative of the logarithm of gamma."""
     return polygamma(0, x)
 ''',
+    **python_special.SOURCES,
 }
 """Name → source, for programs of single numbers."""
 
@@ -85,6 +88,7 @@ def digamma(x):
     """Return the derivative of the logarithm of gamma, of each element."""
     return polygamma(0.0, x)
 ''',
+    **python_special.ARRAYS,
     "unbroadcast": '''\
 def unbroadcast(g, x):
     """Add g up over the axes along which x was repeated."""

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import math
 
-from gradcheck.ops import activations, arithmetic, arrays, compounds, functions, matrices, piecewise, shapes, windows
+from gradcheck.ops import (
+    activations,
+    arithmetic,
+    arrays,
+    compounds,
+    functions,
+    matrices,
+    piecewise,
+    shapes,
+    special,
+    windows,
+)
 from gradcheck.ops.op import REQUIRED, Op
 
 OWN: dict[str, Op] = {}
@@ -24,7 +35,7 @@ class _Table(dict[str, Op]):
 
 OPS = _Table(
     (op.name, op)
-    for family in (arithmetic, functions, piecewise, activations, arrays, matrices, windows)
+    for family in (arithmetic, functions, special, piecewise, activations, arrays, matrices, windows)
     for op in family.OPS
 )
 

@@ -71,7 +71,7 @@ OPS = [
         "softplus", "x", ("sigmoid(x)",), form="log(1 + exp(x))",
         forward="max(x, 0) + log1p(exp(-abs(x)))",
     ),
-    Op("softsign", "x", ("1/(1 + abs(x))^2",), form="x/(1 + abs(x))"),
+    Op("softsign", "x", ("1/(1 + abs(x))^2",), form="x/(1 + abs(x))", aliases="soft_sign"),
     Op(
         "mish", "x",
         ("tanh(softplus(x)) + x*sigmoid(x)*(1 - tanh(softplus(x))^2)",),
@@ -79,20 +79,20 @@ OPS = [
     ),
     Op(
         "hardtanh", "x", ("where(x > -1, 1, 0)*where(x < 1, 1, 0)",),
-        form="min(max(x, -1), 1)", kink=("x + 1", "x - 1"),
+        form="min(max(x, -1), 1)", kink=("x + 1", "x - 1"), aliases="hard_tanh",
     ),
     Op(
         "hardsigmoid", "x", ("where(x > -3, 1, 0)*where(x < 3, 1, 0)/6",),
-        form="min(max(x + 3, 0), 6)/6", kink=("x + 3", "x - 3"),
+        form="min(max(x + 3, 0), 6)/6", kink=("x + 3", "x - 3"), aliases="hard_sigmoid",
     ),
     Op(
         "hardswish", "x",
         ("where(x <= -3, 0, where(x < 3, (2*x + 3)/6, 1))",),
-        form="x*min(max(x + 3, 0), 6)/6", kink=("x + 3", "x - 3"),
+        form="x*min(max(x + 3, 0), 6)/6", kink=("x + 3", "x - 3"), aliases="hard_swish hard_silu",
     ),
     Op(
         "logsigmoid", "x", ("sigmoid(-x)",), form="-log(1 + exp(-x))",
-        forward="min(x, 0) - log1p(exp(-abs(x)))", aliases="log_sigmoid",
+        forward="min(x, 0) - log1p(exp(-abs(x)))", aliases="log_sigmoid log_expit",
     ),
     Op("tanhshrink", "x", ("tanh(x)^2",), form="x - tanh(x)"),
     Op(

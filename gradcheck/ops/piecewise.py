@@ -10,24 +10,26 @@ from __future__ import annotations
 from gradcheck.ops.op import Op
 
 OPS = [
-    Op("abs", "x", ("sign(x)",), kink=("x",)),
-    Op("sign", "x", ("0",), kink=("x",), locally_constant=True),
+    Op("abs", "x", ("sign(x)",), kink=("x",), aliases="absolute fabs"),
+    Op("sign", "x", ("0",), kink=("x",), locally_constant=True, aliases="sgn"),
     Op("step", "x", ("0",), kink=("x",), locally_constant=True),
     Op("heaviside", "x", ("0",), kink=("x",), locally_constant=True),
     *(
-        Op(name, "x", ("0",), kink=(edge,), locally_constant=True, staircase=True)
-        for name, edge in (("floor", "x - round(x)"), ("ceil", "x - round(x)"), ("round", "x - floor(x) - 0.5"))
+        Op(name, "x", ("0",), kink=(edge,), locally_constant=True, staircase=True, aliases=other)
+        for name, edge, other in (
+            ("floor", "x - round(x)", ""), ("ceil", "x - round(x)", ""), ("round", "x - floor(x) - 0.5", "rint around"),
+        )
     ),
     Op(
         "max", "x y",
         ("where(x > y, 1, where(x == y, 0.5, 0))", "where(y > x, 1, where(x == y, 0.5, 0))"),
-        kink=("x - y",), aliases="maximum",
+        kink=("x - y",), aliases="maximum fmax",
         habit="routes: the larger input gets it all, equal ones share it",
     ),
     Op(
         "min", "x y",
         ("where(x < y, 1, where(x == y, 0.5, 0))", "where(y < x, 1, where(x == y, 0.5, 0))"),
-        kink=("x - y",), aliases="minimum",
+        kink=("x - y",), aliases="minimum fmin",
         habit="routes: the smaller input gets it all, equal ones share it",
     ),
     Op(

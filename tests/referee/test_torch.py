@@ -60,7 +60,38 @@ WITH_PARAMETERS = {
     "lgamma(abs(x))": lambda x: torch.lgamma(torch.abs(x)),
     "digamma(abs(x))": lambda x: torch.digamma(torch.abs(x)),
 }
-FUNCTIONS = {**{text: getattr(F, name) for text, name in ACTIVATIONS.items()}, **WITH_PARAMETERS}
+S = torch.special
+SPECIAL = {
+    "gammaln(abs(x))": lambda x: S.gammaln(torch.abs(x)),
+    "psi(abs(x))": lambda x: S.psi(torch.abs(x)),
+    "trigamma(abs(x))": lambda x: torch.polygamma(1, torch.abs(x)),
+    "erfinv(tanh(x/8))": lambda x: S.erfinv(torch.tanh(x / 8)),
+    "norm_pdf(x)": lambda x: torch.exp(torch.distributions.Normal(0.0, 1.0).log_prob(x)),
+    "norm_logpdf(x)": lambda x: torch.distributions.Normal(0.0, 1.0).log_prob(x),
+    "ndtr(x)": S.ndtr,
+    "log_ndtr(x)": S.log_ndtr,
+    "ndtri(sigmoid(x/3))": lambda x: S.ndtri(torch.sigmoid(x / 3)),
+    "xlogy(x, 2.5)": lambda x: S.xlogy(x, 2.5),
+    "xlogy(0.7, abs(x))": lambda x: S.xlogy(0.7, torch.abs(x)),
+    "xlog1py(x, 2.5)": lambda x: S.xlog1py(x, 2.5),
+    "xlog1py(0.7, abs(x))": lambda x: S.xlog1py(0.7, torch.abs(x)),
+    "entr(abs(x))": lambda x: S.entr(torch.abs(x)),
+    "logaddexp(x, 1.5)": lambda x: torch.logaddexp(x, torch.tensor(1.5, dtype=x.dtype)),
+    "logaddexp2(1.5, x)": lambda x: torch.logaddexp2(torch.tensor(1.5, dtype=x.dtype), x),
+    "logit(sigmoid(x/3))": lambda x: torch.logit(torch.sigmoid(x / 3)),
+    "exp2(x)": torch.exp2,
+    "rsqrt(abs(x))": lambda x: torch.rsqrt(torch.abs(x)),
+    "sinc(x)": torch.sinc,
+    "erfcx(x/3)": lambda x: S.erfcx(x / 3),
+    "i0(x)": S.i0,
+    "i1(x)": S.i1,
+    "i0e(x)": S.i0e,
+    "i1e(x)": S.i1e,
+    "fabs(x)": torch.absolute,
+    "power(abs(x), 1.5)": lambda x: torch.float_power(torch.abs(x), 1.5),
+    "log_expit(x)": F.logsigmoid,
+}
+FUNCTIONS = {**{text: getattr(F, name) for text, name in ACTIVATIONS.items()}, **WITH_PARAMETERS, **SPECIAL}
 
 SLACK = {"hardsigmoid(x)": 1e-7}
 """PyTorch keeps the sixth of hardsigmoid in single precision; elsewhere its asymptotes are good to 2e-9."""
