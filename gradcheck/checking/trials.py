@@ -144,11 +144,10 @@ def _moved(x: Any, random: Random) -> Any:
 
 
 def _compared(a: Ball, b: Ball) -> str:
-    if not (a.is_finite() and b.is_finite()):
-        return OPEN
-    if not a.overlaps(b):
+    """Compare what a formula gives with SymPy's slope."""
+    if not a.is_finite() or (b.is_finite() and not a.overlaps(b)):
         return REFUTED
-    return PROVED if _narrow(a) and _narrow(b) else OPEN
+    return PROVED if b.is_finite() and _narrow(a) and _narrow(b) else OPEN
 
 
 def _narrow(ball: Ball) -> bool:

@@ -82,9 +82,9 @@ def _identity(op: str, args: Sequence[Term]) -> Term | None:
         return None
     if (op, x.op) in (("exp", "log"), ("log", "exp")):
         return x.args[0]
-    if (op, x.value) in (("exp", 0), ("cos", 0)):
+    if x == ZERO and op in ("exp", "cos"):
         return ONE
-    if (op, x.value) in (("log", 1), ("sin", 0), ("tanh", 0)):
+    if (x == ZERO and op in ("sin", "tanh")) or (x == ONE and op == "log"):
         return ZERO
     return _softmax(x) if op == "exp" else None
 

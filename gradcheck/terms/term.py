@@ -6,7 +6,7 @@ of what is added or multiplied is one term; the order in which it is written is 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -47,8 +47,8 @@ class Term:
         self._key: Hashable = (op, frozenset(zip(args, data, strict=True)) if unordered else (self.args, repr(data)))
         self._hash = hash(self._key)
         own = sum(part not in (1, -1) for part in data) + len(self.args) - 1 if unordered else 1
-        self.cost = own + sum(term.cost for term in self.args)
-        self.names = (op == NAME) + sum(term.names for term in self.args)
+        self.cost: int = own + sum(term.cost for term in self.args)
+        self.names: int = (op == NAME) + sum(term.names for term in self.args)
         if self.cost > LARGEST:
             raise UnsayableError
 
@@ -147,13 +147,15 @@ def multiply(parts: Iterable[tuple[Term, Fraction | int]]) -> Term:
         times *= _gather(found, stripped(term), Fraction(exponent))
     kept = {base: e for base, e in found.items() if e}
     shape = elementwise(*(term.shape for term, _ in parts))
+    return spread(add([(times, _product(kept))]), shape)
+
+
+def _product(kept: Mapping[Term, Fraction]) -> Term:
+    if not kept:
+        return ONE
     if len(kept) == 1 and list(kept.values()) == [1]:
-        product = next(iter(kept))
-    else:
-        product = (
-            Term(PRODUCT, list(kept), tuple(kept.values()), elementwise(*(b.shape for b in kept))) if kept else ONE
-        )
-    return spread(add([(times, product)]), shape)
+        return next(iter(kept))
+    return Term(PRODUCT, list(kept), tuple(kept.values()), elementwise(*(base.shape for base in kept)))
 
 
 def _gather(found: dict[Term, Fraction], term: Term, exponent: Fraction) -> Fraction:
@@ -167,12 +169,19 @@ def _gather(found: dict[Term, Fraction], term: Term, exponent: Fraction) -> Frac
     times = _raised(k, exponent.numerator)
     for base, inner in factors(inside):
         whole = exponent * inner
-        if base.op == SUM and whole.denominator == 1:
-            flipped = _sum({one: -c for c, one in addends(base)})
-            if flipped in found or all(c < 0 for c in base.data):
-                base, times = flipped, times * (-1) ** abs(whole.numerator)
-        _put(found, base, whole)
+        turned = _turned(found, base) if whole.denominator == 1 else None
+        if turned is not None:
+            times *= (-1) ** abs(whole.numerator)
+        _put(found, turned or base, whole)
     return times
+
+
+def _turned(found: Mapping[Term, Fraction], base: Term) -> Term | None:
+    """Return a sum with its signs turned, if that is a factor already or has no signs then."""
+    if base.op != SUM:
+        return None
+    turned = _sum({one: -c for c, one in addends(base)})
+    return turned if turned in found or all(c < 0 for c in base.data) else None
 
 
 def _put(found: dict[Term, Fraction], base: Term, exponent: Fraction) -> None:
