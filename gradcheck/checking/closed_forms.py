@@ -8,7 +8,7 @@ must meet SymPy's local derivatives there, added up by the chain rule.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
 
 from gradcheck.checking.place import Place
 from gradcheck.checking.trials import PROVED, REFUTED, Trials
@@ -18,6 +18,7 @@ from gradcheck.graph.graph import Graph
 from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 from gradcheck.ops.op import Op
+from gradcheck.ops.shapes import Shape
 from gradcheck.terms.back import gradients
 from gradcheck.terms.text import write
 
@@ -45,37 +46,43 @@ def closed_forms(place: Place, wrt: Sequence[str]) -> dict[str, str]:
 
 
 def _of_numbers(graph: Graph, trials: Trials, wrt: Sequence[str]) -> dict[str, str]:
-    found = {name: trials.first(name, texts) for name, texts in _candidates(graph, {}, wrt).items()}
-    open_ones = [name for name in wrt if (text := found.get(name)) is None or _operations(text) > SHORT]
+    found = _proved(graph, {}, trials, wrt)
+    open_ones = [name for name in wrt if name not in found or _operations(found[name]) > SHORT]
     own = symbolic.closed_forms(graph, open_ones) if open_ones else {}
     for name, text in own.items():
-        known = found.get(name)
-        if known is None:
-            found[name] = None if trials.verdict(name, text) == REFUTED else text
-        elif _operations(text) < _operations(known) and trials.verdict(name, text) == PROVED:
+        if name not in found:
+            if trials.verdict(name, text) != REFUTED:
+                found[name] = text
+        elif _operations(text) < _operations(found[name]) and trials.verdict(name, text) == PROVED:
             found[name] = text
-    return {name: found[name] for name in wrt if found.get(name) is not None}  # type: ignore[misc]
+    return found
 
 
 def _of_arrays(place: Place, trials: Trials, wrt: Sequence[str]) -> dict[str, str]:
     if not wrt or len(place.scalar) > MOST_WRITTEN_OUT:
         return {}
-    shapes = {name: getattr(value, "shape", ()) for name, value in place.point.items()}
-    found = {name: trials.first(name, texts) for name, texts in _candidates(place.graph, shapes, wrt).items()}
-    return {name: text for name, text in found.items() if text is not None}
+    return _proved(place.graph, {name: getattr(x, "shape", ()) for name, x in place.point.items()}, trials, wrt)
 
 
-def _candidates(graph: Graph, shapes: Mapping[str, Any], wrt: Sequence[str]) -> dict[str, list[str]]:
-    """Return forms that may be right, by input: the rules' own, without and with their guards."""
-    known = infer(graph, {name: shapes.get(name, ()) for name in graph.inputs})
-    decimals = any("." in text for text in graph.constants.values())
-    found: dict[str, list[str]] = {}
+def _proved(graph: Graph, shapes: Mapping[str, Shape], trials: Trials, wrt: Sequence[str]) -> dict[str, str]:
+    """Return the forms by the rules that are proved: without what guards a rule's poles where that will do."""
+    found: dict[str, str] = {}
     for guarded in (False, True):
-        for name, term in gradients(graph, known, wrt, _slopes, guarded).items():
-            text = write(term, decimals)
-            if len(text) <= LONGEST and text not in found.setdefault(name, []):
-                found[name].append(text)
+        missing = tuple(name for name in wrt if name not in found)
+        texts = _candidates(graph, tuple(shapes.items()), missing, guarded) if missing else {}
+        found |= {name: text for name, text in texts.items() if trials.verdict(name, text) == PROVED}
     return found
+
+
+@lru_cache(maxsize=8)
+def _candidates(
+    graph: Graph, shapes: tuple[tuple[str, Shape], ...], wrt: tuple[str, ...], guarded: bool
+) -> Mapping[str, str]:
+    """Return a form for each input that has a short one; the next point asks for the same."""
+    known = infer(graph, {**dict.fromkeys(graph.inputs, ()), **dict(shapes)})
+    decimals = any("." in text for text in graph.constants.values())
+    texts = {name: write(one, decimals) for name, one in gradients(graph, known, wrt, _slopes, guarded).items()}
+    return {name: text for name, text in texts.items() if len(text) <= LONGEST}
 
 
 def _slopes(row: Op) -> Sequence[str]:

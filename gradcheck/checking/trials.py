@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from random import Random
 from typing import Any, NamedTuple
@@ -46,10 +46,6 @@ class Trials:
         self.place = place
         self.graph = copy.copy(place.scalar)
         self.graph.literals = set(self.graph.constants)
-
-    def first(self, name: str, texts: Iterable[str]) -> str | None:
-        """Return the first of some formulas that is proved to be the gradient of a number or array."""
-        return next((text for text in texts if self.verdict(name, text) == PROVED), None)
 
     def verdict(self, name: str, text: str) -> str:
         """Say whether a formula is the gradient of a number (x, W[0,2]) or of a whole array."""
