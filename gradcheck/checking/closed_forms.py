@@ -22,8 +22,11 @@ from gradcheck.ops.shapes import Shape
 from gradcheck.terms.back import gradients
 from gradcheck.terms.text import write
 
-LONGEST = 120
+LONGEST = 200
 """Characters up to which a form from the rules is shown."""
+
+LONGEST_OF_ARRAYS = 120
+"""The same for whole arrays, which have longer names for the same things."""
 
 SHORT = 8
 """Operations up to which a form is good enough not to ask SymPy for a shorter one."""
@@ -82,7 +85,8 @@ def _candidates(
     known = infer(graph, {**dict.fromkeys(graph.inputs, ()), **dict(shapes)})
     decimals = any("." in text for text in graph.constants.values())
     texts = {name: write(one, decimals) for name, one in gradients(graph, known, wrt, _slopes, guarded).items()}
-    return {name: text for name, text in texts.items() if len(text) <= LONGEST}
+    longest = LONGEST_OF_ARRAYS if shapes else LONGEST
+    return {name: text for name, text in texts.items() if len(text) <= longest}
 
 
 def _slopes(row: Op) -> Sequence[str]:

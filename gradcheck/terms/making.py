@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 from gradcheck.graph.graph import Params
@@ -23,7 +24,6 @@ from gradcheck.terms.term import (  # fmt: skip
     number,
     over,
     power,
-    size,
     spread,
     stripped,
     times,
@@ -137,7 +137,7 @@ def _select(c: Term, g: Term) -> Term:
 
 
 def _count(x: Term, axis: Any = None) -> Term:
-    return number(size(tuple(x.shape[k] for k in axes(x.shape, axis))))
+    return number(prod(tuple(x.shape[k] for k in axes(x.shape, axis))))
 
 
 def _prod_others(x: Term, axis: Any = None) -> Term:

@@ -7,7 +7,7 @@ from typing import Any
 from gradcheck.ops import shapes
 from gradcheck.ops.shapes import Shape
 from gradcheck.terms.reducing import kept, summed
-from gradcheck.terms.term import Term, UnsayableError, number, scaled, single_factors, spread, stripped, times
+from gradcheck.terms.term import ONE, Term, UnsayableError, number, single_factors, spread, stripped, times
 
 TRANSPOSE = "transpose"
 
@@ -41,7 +41,7 @@ def _plain(x: Term, y: Term, shape: Shape) -> Term:
 def _parted(x: Term) -> tuple[Term, Term]:
     """Return what is one number in an array, and the rest: the number one where it is the same everywhere."""
     inner = stripped(x)
-    return single_factors(inner) if inner.shape else (inner, number(1))
+    return single_factors(inner) if inner.shape else (inner, ONE)
 
 
 def _ones_at_the_left(x: Term, right: Term, whole: Shape) -> Term:
@@ -114,9 +114,11 @@ def transposed(x: Term, axes: Any = None) -> Term:
         order = None
     if order is None and _is_transpose(x):
         return x.args[0]
-    before, inside = scaled(x)
-    if before != 1:
-        return times(number(before), transposed(inside, axes))
+    before, inside = single_factors(x)
+    if before != ONE:
+        return times(before, transposed(inside, axes))
+    if x.op == "outer":
+        return outer(x.args[1], x.args[0])
     return Term(TRANSPOSE, (x,), (("axes", order),), shape)
 
 

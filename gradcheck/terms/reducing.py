@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 from gradcheck.ops import OPS
@@ -21,7 +22,6 @@ from gradcheck.terms.term import (  # fmt: skip
     multiply,
     number,
     single_factors,
-    size,
     spread,
     stripped,
     times,
@@ -65,14 +65,14 @@ def summed(x: Term, axis: Any = None, keepdims: bool = False) -> Term:
 def _sum_of_spread(inner: Term, whole: Shape, over: tuple[int, ...]) -> Term:
     """Return the sum of a term that is broadcast, over all axes or over such that only broadcasting made."""
     if len(over) == len(whole):
-        return times(number(size(whole) // max(size(inner.shape), 1)), summed(inner))
+        return times(number(prod(whole) // max(prod(inner.shape), 1)), summed(inner))
     if inner.shape and max(over) >= len(whole) - len(inner.shape):
         raise UnsayableError
     return _many(inner, whole, over)
 
 
 def _many(inner: Term, whole: Shape, over: tuple[int, ...]) -> Term:
-    return times(number(size(tuple(whole[k] for k in over))), inner)
+    return times(number(prod(tuple(whole[k] for k in over))), inner)
 
 
 def fitted(x: Term, shape: Shape) -> Term:

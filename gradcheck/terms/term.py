@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
-from math import prod
 from typing import Any
 
 from gradcheck.ops.shapes import Shape, elementwise
@@ -111,9 +110,9 @@ def add(parts: Iterable[tuple[Fraction | int, Term]]) -> Term:
     """Return a sum, with equal terms added up."""
     found: dict[Term, Fraction] = {}
     parts = list(parts)
-    for times, term in parts:
+    for before, term in parts:
         inner, inside = scaled(stripped(term))
-        whole = times * inner
+        whole = before * inner
         if inside.op == SUM and abs(whole) == 1:
             pieces = [(whole * k, one) for k, one in addends(inside)]
         else:
@@ -142,12 +141,12 @@ def multiply(parts: Iterable[tuple[Term, Fraction | int]]) -> Term:
     """Return a product of powers, with equal factors gathered."""
     parts = list(parts)
     found: dict[Term, Fraction] = {}
-    times = Fraction(1)
+    before = Fraction(1)
     for term, exponent in parts:
-        times *= _gather(found, stripped(term), Fraction(exponent))
+        before *= _gather(found, stripped(term), Fraction(exponent))
     kept = {base: e for base, e in found.items() if e}
     shape = elementwise(*(term.shape for term, _ in parts))
-    return spread(add([(times, _product(kept))]), shape)
+    return spread(add([(before, _product(kept))]), shape)
 
 
 def _product(kept: Mapping[Term, Fraction]) -> Term:
@@ -166,14 +165,14 @@ def _gather(found: dict[Term, Fraction], term: Term, exponent: Fraction) -> Frac
             inside = term
         _put(found, inside, exponent)
         return Fraction(1)
-    times = _raised(k, exponent.numerator)
+    before = _raised(k, exponent.numerator)
     for base, inner in factors(inside):
         whole = exponent * inner
         turned = _turned(found, base) if whole.denominator == 1 else None
         if turned is not None:
-            times *= (-1) ** abs(whole.numerator)
+            before *= (-1) ** abs(whole.numerator)
         _put(found, turned or base, whole)
-    return times
+    return before
 
 
 def _turned(found: Mapping[Term, Fraction], base: Term) -> Term | None:
@@ -218,8 +217,3 @@ def single_factors(term: Term) -> tuple[Term, Term]:
     alone = [(b, e) for b, e in factors(inside) if not b.shape]
     rest = [(b, e) for b, e in factors(inside) if b.shape]
     return multiply([(number(k), 1), *alone]), multiply(rest)
-
-
-def size(shape: Shape) -> int:
-    """Return how many elements an array has."""
-    return prod(shape)

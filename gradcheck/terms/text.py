@@ -15,6 +15,12 @@ COMPARED, ADDED, NEGATED, MULTIPLIED, RAISED, WHOLE = range(6)
 SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 SPELLINGS = {op: name for name, op in REDUCTIONS.items()}
 
+ODD = 1000
+"""Denominator from which nobody meant a fraction."""
+
+PLACES = 35
+"""Decimal places that are written; the constants of SELU have 31."""
+
 
 def write(term: Term, decimals: bool = False) -> str:
     """Return a term as text; with `decimals` numbers that end are written with a point."""
@@ -96,8 +102,8 @@ class _Writer:
         """Return a positive number as what stands above and below the line."""
         if k.denominator == 1:
             return str(k.numerator), ""
-        digits = _digits(k)
-        if self.decimals and digits is not None:
+        digits = _digits(k) if self.decimals or k.denominator >= ODD else None
+        if digits is not None:
             return digits, ""
         return str(k.numerator), str(k.denominator)
 
@@ -134,8 +140,8 @@ def _rank(part: tuple[Term, Fraction]) -> int:
 
 
 def _digits(k: Fraction) -> str | None:
-    """Return a number as a short decimal, if it is one."""
-    for places in range(1, 7):
+    """Return a number as a decimal, if it is one that ends."""
+    for places in range(1, PLACES):
         if (k * 10**places).denominator == 1:
             whole, rest = divmod((k * 10**places).numerator, 10**places)
             return f"{whole}.{rest:0{places}}"
