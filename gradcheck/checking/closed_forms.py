@@ -68,23 +68,17 @@ def _of_arrays(place: Place, trials: Trials, wrt: Sequence[str]) -> dict[str, st
 
 
 def _proved(graph: Graph, shapes: Mapping[str, Shape], trials: Trials, wrt: Sequence[str]) -> dict[str, str]:
-    """Return the forms by the rules that are proved: without what guards a rule's poles where that will do."""
-    found: dict[str, str] = {}
-    for guarded in (False, True):
-        missing = tuple(name for name in wrt if name not in found)
-        texts = _candidates(graph, tuple(shapes.items()), missing, guarded) if missing else {}
-        found |= {name: text for name, text in texts.items() if trials.verdict(name, text) == PROVED}
-    return found
+    """Return the forms by the rules that are proved."""
+    texts = _candidates(graph, tuple(shapes.items()), tuple(wrt))
+    return {name: text for name, text in texts.items() if trials.verdict(name, text) == PROVED}
 
 
 @lru_cache(maxsize=8)
-def _candidates(
-    graph: Graph, shapes: tuple[tuple[str, Shape], ...], wrt: tuple[str, ...], guarded: bool
-) -> Mapping[str, str]:
+def _candidates(graph: Graph, shapes: tuple[tuple[str, Shape], ...], wrt: tuple[str, ...]) -> Mapping[str, str]:
     """Return a form for each input that has a short one; the next point asks for the same."""
     known = infer(graph, {**dict.fromkeys(graph.inputs, ()), **dict(shapes)})
     decimals = any("." in text for text in graph.constants.values())
-    texts = {name: write(one, decimals) for name, one in gradients(graph, known, wrt, _slopes, guarded).items()}
+    texts = {name: write(one, decimals) for name, one in gradients(graph, known, wrt, _slopes).items()}
     longest = LONGEST_OF_ARRAYS if shapes else LONGEST
     return {name: text for name, text in texts.items() if len(text) <= longest}
 

@@ -24,9 +24,7 @@ Slopes = Callable[[Op], Sequence[str]]
 """An op that works by element → its local derivatives, as text over its operands and `out`."""
 
 
-def gradients(
-    graph: Graph, shapes: Sequence[Shape], wrt: Sequence[str], slopes: Slopes, guarded: bool
-) -> dict[str, Term]:
+def gradients(graph: Graph, shapes: Sequence[Shape], wrt: Sequence[str], slopes: Slopes) -> dict[str, Term]:
     """Return the gradient of the sum of a graph's output for each input that has one in words.
 
     Args:
@@ -34,7 +32,6 @@ def gradients(
         shapes: of each of its nodes.
         wrt: the inputs.
         slopes: the local derivatives to go by.
-        guarded: whether what a rule says of places where its formula has no value is kept.
     """
     if len(graph.gates) > MOST_GATES:
         return {}
@@ -42,7 +39,7 @@ def gradients(
         values = _values(graph, shapes)
     except UnsayableError:
         return {}
-    found = _backward(graph, shapes, values, slopes, guarded)
+    found = _backward(graph, shapes, values, slopes)
     result = {}
     for name in wrt:
         term = found.get(graph.inputs[name], ZERO)
@@ -67,7 +64,7 @@ def _constant(text: str) -> Term:
 
 
 def _backward(
-    graph: Graph, shapes: Sequence[Shape], values: Mapping[int, Term], slopes: Slopes, guarded: bool
+    graph: Graph, shapes: Sequence[Shape], values: Mapping[int, Term], slopes: Slopes
 ) -> dict[int, Term | None]:
     """Return the gradient of each node; None where there are no words for it."""
     found: dict[int, Term | None] = {graph.output: spread(ONE, shapes[graph.output])}
@@ -79,7 +76,7 @@ def _backward(
             if graph.left[k] < 0 and k in graph.constants:
                 continue
             try:
-                flow = _flow(graph, node, text, found[node], values, guarded)
+                flow = _flow(graph, node, text, found[node], values)
                 so_far = found.get(k, ZERO)
                 if so_far is None or stripped(flow) == ZERO:
                     continue
@@ -97,7 +94,7 @@ def _rules(graph: Graph, shapes: Sequence[Shape], node: int, slopes: Slopes) -> 
     return row.rules(tuple(len(shapes[k]) for k in graph.operands(node)) if row.by_rank else ())
 
 
-def _flow(graph: Graph, node: int, text: str, g: Term | None, values: Mapping[int, Term], guarded: bool) -> Term:
+def _flow(graph: Graph, node: int, text: str, g: Term | None, values: Mapping[int, Term]) -> Term:
     """Return what flows back to one operand, as a rule has it."""
     if g is None:
         raise UnsayableError
@@ -108,7 +105,8 @@ def _flow(graph: Graph, node: int, text: str, g: Term | None, values: Mapping[in
     terms |= {k: _constant(one) for k, one in rule.constants.items()}
     for k in rule.gates:
         args = [terms[n] for n in rule.operands(k)]
-        guard = not guarded and rule.ops[k] == "where" and args[1] == ZERO and stripped(args[0]).op == "eq"
+        # What a rule says where its formula has no value would hide the formula.
+        guard = rule.ops[k] == "where" and args[1] == ZERO and stripped(args[0]).op == "eq"
         terms[k] = spread(args[2], args[0].shape) if guard else apply(rule.ops[k], args, rule.params.get(k, ()))
     return terms[rule.output]
 

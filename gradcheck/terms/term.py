@@ -17,7 +17,7 @@ SUM, PRODUCT, NUMBER, NAME, CONSTANT, SPREAD = "+", "*", "number", "name", "cons
 LARGEST = 240
 """Operations and leaves of a term beyond which nobody reads it."""
 
-MOST_DIGITS = 30
+MOST_DIGITS = 40
 """Digits of a number beyond which it is not carried out."""
 
 

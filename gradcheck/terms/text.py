@@ -131,12 +131,12 @@ def _turned(k: Fraction, parts: list[tuple[Term, Fraction]]) -> tuple[Fraction, 
     return k, parts
 
 
-def _rank(part: tuple[Term, Fraction]) -> int:
-    """Return where a factor stands: names first, then their powers; sums last."""
+def _rank(part: tuple[Term, Fraction]) -> tuple[int, str]:
+    """Return where a factor stands: names by the alphabet, then their powers; sums last."""
     base, e = part
     if base.op in (NAME, CONSTANT):
-        return 0 if e == 1 else 1
-    return 3 if base.op == SUM else 2
+        return (0 if base.op == CONSTANT else 1 if e == 1 else 2), base.data
+    return (4 if base.op == SUM else 3), ""
 
 
 def _digits(k: Fraction) -> str | None:
