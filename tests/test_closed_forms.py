@@ -195,9 +195,10 @@ def test_a_form_is_tried_at_three_places_of_the_domain() -> None:
 
 def test_a_term_that_nobody_reads_is_not_made() -> None:
     term = Term(NAME, (), "x", ())
+    while term.cost < LARGEST:
+        term = Term("sin", (term,), (), ())
     with pytest.raises(UnsayableError):
-        for _ in range(LARGEST):
-            term = Term("sin", (term,), (), ())
+        Term("sin", (term,), (), ())
 
 
 def test_numbers_in_a_form_are_exact_decimals() -> None:
