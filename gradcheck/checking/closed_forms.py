@@ -14,7 +14,7 @@ from gradcheck.checking.place import Place
 from gradcheck.checking.trials import PROVED, REFUTED, Trials
 from gradcheck.engines import symbolic
 from gradcheck.errors import Source
-from gradcheck.graph.graph import Graph
+from gradcheck.graph.graph import CONSTANT, INPUT, Graph
 from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 from gradcheck.ops.op import Op
@@ -92,4 +92,5 @@ def _slopes(row: Op) -> Sequence[str]:
 
 
 def _operations(text: str) -> int:
-    return len(parse(Source(text)).gates)
+    """Count the operations of a formula; to name an element is none."""
+    return sum(op not in (INPUT, CONSTANT, "getitem") for op in parse(Source(text)).ops)
