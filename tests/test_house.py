@@ -16,7 +16,7 @@ MODULES = {
 }
 
 ROOMS = (
-    "errors", "progress", "ops", "graph", "language", "arithmetic", "networks", "engines", "checking",
+    "errors", "progress", "ops", "graph", "language", "arithmetic", "networks", "terms", "engines", "checking",
     "notation", "deriving", "drawing", "writing", "commands", "cli",
 )  # fmt: skip
 """From the ground up: a module imports only from its own room and from those before it, types included."""

@@ -169,13 +169,12 @@ class _NumberByNumber:
         return SlopeAnswer(answer, slope.kind, slope.left, slope.right, slope.exercised)
 
     def _formulas(self) -> dict[str, str]:
+        """Return the closed forms of numbers and of whole arrays, by name."""
         if "symbolic" not in self.asked.engines or not self.asked.formulas:
             return {}
-        from gradcheck.engines import symbolic
+        from gradcheck.checking.closed_forms import closed_forms
 
-        checked = set(self.asked.wrt)
-        graph = self.exact.graph
-        return symbolic.closed_forms(graph, [n for n in graph.inputs if n.partition("[")[0] in checked])
+        return closed_forms(self.place, self.asked.wrt)
 
     def _tensor(self, name: str, rows: Sequence[Row], formulas: Mapping[str, str]) -> Tensor:
         answers = {
@@ -197,6 +196,7 @@ class _NumberByNumber:
             [math.nan if verdict.caught is None else verdict.caught for verdict in verdicts],
             {k: formulas[one] for k, one in enumerate(called) if one in formulas},
             [row.slope is not None and row.slope.answer.proved for row in rows],
+            None if called == [name] else formulas.get(name),
         )  # fmt: skip
 
 

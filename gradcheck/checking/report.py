@@ -126,7 +126,8 @@ class Check(NamedTuple):
         found = {"value": plain(self.value), "differentiated": self.differentiated, "verdict": self.verdict}
         if self.origin.file is None:
             rows = [number.to_dict() for number in self.gradients]
-            return {"source": self.source, "point": plain(self.point), **found, "gradients": rows}
+            whole = {tensor.name: tensor.formula for tensor in self.tensors if tensor.formula is not None}
+            return {"source": self.source, "point": plain(self.point), **found, "gradients": rows, "formulas": whole}
         listed: list[dict[str, Any]] = []
         for tensor in self.tensors:
             places: Sequence[int] = range(tensor.size)

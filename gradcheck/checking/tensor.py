@@ -89,6 +89,7 @@ class Tensor(NamedTuple):
             shown; NaN where it has no meaning.
         formulas: place → SymPy's closed form, where it is readable.
         proved: for each number whether its error bound is proved; empty where all are estimated.
+        formula: the closed form of a whole array, where there is a short one.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Tensor(NamedTuple):
     caught: Sequence[float]
     formulas: Mapping[int, str] = {}
     proved: Sequence[bool] = ()
+    formula: str | None = None
 
     @property
     def size(self) -> int:

@@ -82,7 +82,7 @@ class _Search:
     @property
     def slack(self) -> float:
         """The size below which slopes are alike."""
-        return CLOSE * float(max(np.abs(self.claimed).max(), max(np.abs(p).max() for p in self.pieces)))
+        return CLOSE * float(max(np.abs(self.claimed).max(), *(np.abs(p).max() for p in self.pieces)))
 
     def look(self, direction: Array) -> Array | None:
         """Step off the kink in a direction of all inputs, and keep the claimed part of the gradient there."""
@@ -151,7 +151,7 @@ class _Search:
             return True
         flips = [part * np.where(np.arange(len(part)) == k, -1, 1) for k in range(min(len(part), 16))]
         around = [part + self.random.standard_normal(len(part)) / len(part) ** 0.5 for _ in range(RANDOM)]
-        if any([enough(self.along(one, 1.0)) for one in (*flips, *around)]):
+        if any(enough(self.along(one, 1.0)) for one in (*flips, *around)):
             return True
         # A piece that is new and nearer may lead on.
         return any(float(piece @ part) > float(np.max(np.array(self.pieces[:before]) @ part)) + self.slack

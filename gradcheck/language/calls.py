@@ -101,7 +101,7 @@ class Call:
         """Return the op that a norm is by its `ord`, and the arguments left to it."""
         how = {name: value for name, value in params.items() if name != "ord"}
         order = params["ord"]
-        if order == "nuc" or (order == -math.inf or order == 0) or isinstance(order, (bool, tuple)):
+        if order in ("nuc", -math.inf, 0) or isinstance(order, (bool, tuple)):
             self.fail(source, f"norms with ord={order} are not known here", ORDERS)
         if isinstance(order, str) and order != "fro":
             self.fail(source, f"unknown ord `{order}`", ORDERS)

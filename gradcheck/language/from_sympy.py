@@ -33,8 +33,9 @@ class _Printer(StrPrinter):  # type: ignore[misc]
             return f"1/sqrt({self._print(base)})"
         if base is sympy.E:
             return f"exp({self._print(exponent)})"
-        if expr.is_commutative and exponent == -1:
-            return f"1/{self._atom(base)}"
+        if expr.is_commutative and exponent.is_Rational and exponent < 0:
+            below = base if exponent == -1 else base**-exponent
+            return f"1/{self._atom(below) if exponent == -1 else self._print(below)}"
         return f"{self._atom(base)}^{self._atom(exponent)}"
 
     def _atom(self, expr: Any) -> str:

@@ -53,9 +53,8 @@ def _check(report: Report, check: Check, view: View) -> list[Line]:
     table = _Table(report, rows, view.plus_minus)
     result, forms = table.fitting(view.width) if rows else ([], False)
     if not forms:
-        for g in rows:
-            if g.formula is not None:
-                result += fold([(f"  d/d{visible(g.name)} = {visible(g.formula)}", "")], view.width, 6)
+        for name, formula in _forms(check, rows):
+            result += fold([(f"  d/d{visible(name)} = {visible(formula)}", "")], view.width, 6)
     result += _counts(check, rows, view.width)
     for g in sorted(rows, key=lambda g: -SEVERITY.index(g.verdict)):
         if g.reason:
@@ -65,6 +64,13 @@ def _check(report: Report, check: Check, view: View) -> list[Line]:
             said = f"  {visible(g.name)}: the finite difference is estimated, not proved"
             result += fold([(said, "dim")], view.width, 6)
     return result
+
+
+def _forms(check: Check, rows: Sequence[Gradient]) -> list[tuple[str, str]]:
+    """Return (name, closed form): one for a whole array that has one, else one for each number shown."""
+    whole = {tensor.name: tensor.formula for tensor in check.tensors if tensor.formula is not None}
+    shown = {g.name: g.formula for g in rows if g.formula is not None and g.input not in whole}
+    return [*whole.items(), *shown.items()]
 
 
 def _title(check: Check) -> Line:

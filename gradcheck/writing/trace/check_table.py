@@ -48,6 +48,7 @@ def _gradients(report: Report) -> Table:
     notes = [f"These are {EVERY} of {plural(len(found), 'number')}, the worst first."] * (len(shown) < len(found))
     notes += [f"{g.name}: {g.verdict}: {g.reason}" for g in shown if g.reason]
     forms = [(g.name, g.formula) for g in shown if g.formula is not None and not g.index]
+    forms += [(one.name, one.formula) for check in report.checks for one in check.tensors if one.formula is not None]
     rows = tuple(_row(report, g, claimed) for g in shown)
     return Table(tuple(headings), rows, tuple(notes), tuple(forms), summary(report))
 

@@ -1,0 +1,1 @@
+"""Derivatives as readable text: sums and products in a normal form, rewritten within a fixed budget."""
