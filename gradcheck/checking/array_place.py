@@ -24,9 +24,9 @@ from gradcheck.language.claims import Claim
 class ArrayPlace(Place):
     """A graph of arrays at a point; it is written out as single numbers when that is asked for."""
 
-    def _evaluate(self) -> None:
+    def _evaluate(self, finite: bool) -> None:
         self.point = {name: _numbers(value) for name, value in self.point.items()}
-        self.system, values = forward.run(self.graph, self.point, arrays=True)
+        self.system, values = forward.run(self.graph, self.point, arrays=True, finite=finite)
         self.values = [np.asarray(v) for v in values]
         self.shape = self.values[self.graph.output].shape
         self.value = float(np.sum(self.values[self.graph.output]))

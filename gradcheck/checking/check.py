@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcheck import progress
 from gradcheck.checking import points
+from gradcheck.checking.judge import DISAGREE
 from gradcheck.checking.problem import Problem, problem_of_text
 from gradcheck.checking.settings import Settings
 from gradcheck.errors import DomainError, Source
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from gradcheck.checking.boxes import Interval
     from gradcheck.checking.place import Place
     from gradcheck.checking.report import Check, Fact, Report
+    from gradcheck.checking.tensor import Tensor
 
 
 def check(
@@ -95,7 +97,7 @@ def check_problem(problem: Problem, settings: Settings, located: Sequence[points
         if len(located) > 1:
             progress.say(problem.title, k, len(located))
         try:
-            checks.append(check_place(problem, problem.place(point), settings))
+            checks.append(check_place(problem, _placed(problem, point), settings))
         except DomainError:
             # A chosen point with an infinite slope is a bad choice, not the user's error.
             if not problem.chosen or (k == len(located) - 1 and not checks):
@@ -104,6 +106,22 @@ def check_problem(problem: Problem, settings: Settings, located: Sequence[points
 
     of_files = problem.origin.file is not None
     return Report(checks, settings.columns, problem.seed, settings.strict, of_files=of_files)
+
+
+def _placed(problem: Problem, point: points.Point) -> Place:
+    """Return a problem at a point.
+
+    Raises:
+        DomainError: if it has no value there in float64; with its true value, if it has one.
+    """
+    try:
+        return problem.place(point)
+    except DomainError as error:
+        if problem.chosen:
+            raise
+        from gradcheck.checking.stable import told
+
+        raise told(problem, point, error) from None
 
 
 def check_place(problem: Problem, place: Place, settings: Settings) -> Check:
@@ -117,6 +135,17 @@ def check_place(problem: Problem, place: Place, settings: Settings) -> Check:
     from gradcheck.checking.report import Check
 
     found = ways.check(problem, place, settings)
+    if problem.claims:
+        from gradcheck.checking.other_points import tried
+
+        tensors, notes, seen = tried(problem, place, settings, found.tensors)
+        notes = [*found.notes, *notes, *first_wrong(problem, tensors)]
+        elsewhere = f"claimed formulas also at {seen} other point{'s' * (seen != 1)}" if seen else ""
+        if elsewhere and problem.origin.file is None:
+            notes.append(elsewhere)
+        elif elsewhere:
+            found = found._replace(method=f"{found.method}; {elsewhere}")
+        found = found._replace(tensors=tensors, notes=notes)
     facts, faults = _beside(problem, place, settings)
     typed = problem.origin.file is None
     return Check(
@@ -126,6 +155,19 @@ def check_place(problem: Problem, place: Place, settings: Settings) -> Check:
         _stages(place), found.method, facts, held=len(problem.expected) - len(facts),
         faults=faults, notes=found.notes,
     )  # fmt: skip
+
+
+def first_wrong(problem: Problem, tensors: Sequence[Tensor]) -> list[str]:
+    """Say which of several claims is the first wrong one on the way back: there the mistake was made."""
+    claimed = {claim.name for claim in problem.claims.values()}
+    nodes = {**problem.graph.inputs, **problem.graph.stages}
+    back = sorted((t for t in tensors if t.name in claimed), key=lambda t: -nodes[t.name])
+    wrong = [t.name for t in back if t.verdict == DISAGREE]
+    if len(back) < 2 or not wrong:
+        return []
+    before = [t.name for t in back[: [t.name for t in back].index(wrong[0])]]
+    after = f", after {' and '.join(f'`{name}`' for name in before)} which {'is' if len(before) == 1 else 'are'} right"
+    return [f"the first wrong claim on the way back is `{wrong[0]}`{after if before else ''}"]
 
 
 def _beside(problem: Problem, place: Place, settings: Settings) -> tuple[list[Fact], list[Fact]]:

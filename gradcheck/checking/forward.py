@@ -22,8 +22,8 @@ class Evaluated(NamedTuple):
     values: Values
 
 
-def run(graph: Graph, inputs: dict[str, Any], arrays: bool) -> Evaluated:
-    """Compute the graph at a point.
+def run(graph: Graph, inputs: dict[str, Any], arrays: bool, finite: bool = True) -> Evaluated:
+    """Compute the graph at a point; unless it must be `finite`, also where it has no value.
 
     Raises:
         DomainError: naming the first op that has no finite value on the way to the output, its
@@ -36,9 +36,9 @@ def run(graph: Graph, inputs: dict[str, Any], arrays: bool) -> Evaluated:
         system = FLOAT_ARRAYS
     with system.active():
         values, failures = evaluate(graph, system, inputs)
-    if arrays:
+    if arrays and finite:
         _check_arrays(graph, values)
-    else:
+    elif finite:
         _check_numbers(graph, values, failures)
     return Evaluated(system, values)
 

@@ -58,17 +58,19 @@ class Place:
         DomainError: if the function has no value there.
     """
 
-    def __init__(self, graph: Graph, point: Mapping[str, Any], apart: Container[int] = ()) -> None:
+    def __init__(
+        self, graph: Graph, point: Mapping[str, Any], apart: Container[int] = (), finite: bool = True
+    ) -> None:
         self.graph = graph
         self.point: dict[str, Any] = {name: point[name] for name in graph.inputs}
         self.beside: dict[str, Any] = {name: x for name, x in point.items() if name not in graph.inputs}
         self.apart = apart
         self.shape: tuple[int, ...] = ()
-        self._evaluate()
+        self._evaluate(finite)
 
-    def _evaluate(self) -> None:
+    def _evaluate(self, finite: bool) -> None:
         self.point = {name: float(x) for name, x in self.point.items()}
-        self.system, self.values = forward.run(self.graph, self.point, arrays=False)
+        self.system, self.values = forward.run(self.graph, self.point, arrays=False, finite=finite)
         self.value = float(self.values[self.graph.output])
 
     @cached_property

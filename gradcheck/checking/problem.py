@@ -79,8 +79,8 @@ class Problem(NamedTuple):
     joint: bool = False
     release: Callable[[], None] = _nothing
 
-    def place(self, point: Point) -> Place:
-        """Return the graph at a point.
+    def place(self, point: Point, finite: bool = True) -> Place:
+        """Return the graph at a point; unless it must be `finite`, also where float64 has no value.
 
         Raises:
             ShapeError, SizeError: if the values do not fit, or are too many.
@@ -92,10 +92,10 @@ class Problem(NamedTuple):
         if any(shapes) or self.graph.params or not self.every_number or self._claims_arrays(point):
             from gradcheck.checking.array_place import ArrayPlace
 
-            return ArrayPlace(self.graph, point, apart)
+            return ArrayPlace(self.graph, point, apart, finite)
         from gradcheck.checking.place import Place
 
-        return Place(self.graph, point)
+        return Place(self.graph, point, finite=finite)
 
     def _claims_arrays(self, point: Point) -> bool:
         """Return whether a claim works on arrays although the function does not."""

@@ -87,6 +87,11 @@ class Check(NamedTuple):
         return f"the output is {show(self.shape)}: this is the gradient of the sum of its elements"
 
     @property
+    def told(self) -> list[str]:
+        """Sentences for the reader, the one on the output last."""
+        return [*self.notes, *([self.about_output] if self.about_output else [])]
+
+    @property
     def spec(self) -> str:
         """The name of the spec."""
         return self.origin.text
@@ -127,7 +132,10 @@ class Check(NamedTuple):
         if self.origin.file is None:
             rows = [number.to_dict() for number in self.gradients]
             whole = {tensor.name: tensor.formula for tensor in self.tensors if tensor.formula is not None}
-            return {"source": self.source, "point": plain(self.point), **found, "gradients": rows, "formulas": whole}
+            return {
+                "source": self.source, "point": plain(self.point), **found, "gradients": rows, "formulas": whole,
+                "notes": self.told,
+            }  # fmt: skip
         listed: list[dict[str, Any]] = []
         for tensor in self.tensors:
             places: Sequence[int] = range(tensor.size)
@@ -139,7 +147,7 @@ class Check(NamedTuple):
             "tensors": [tensor.to_dict() for tensor in self.tensors],
             "listed": len(listed), "numbers": self.size, "gradients": listed,
             "expect": [fact.to_dict() for fact in self.facts], "rules": [fact.to_dict() for fact in self.faults],
-            "notes": [*self.notes, *([self.about_output] if self.about_output else [])],
+            "notes": self.told,
         }  # fmt: skip
 
 
