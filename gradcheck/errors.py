@@ -207,6 +207,7 @@ class DomainError(GradcheckError):
 
     Attributes:
         node: the gate that has no value; None if the function itself has one.
+        certain: whether it lies outside of the domain however it is computed.
     """
 
     def __init__(
@@ -216,9 +217,11 @@ class DomainError(GradcheckError):
         span: tuple[int, int] | None = None,
         hint: str | None = None,
         node: int | None = None,
+        certain: bool = False,
     ) -> None:
         super().__init__(message, source, span, hint)
         self.node = node
+        self.certain = certain
 
 
 class SizeError(GradcheckError):

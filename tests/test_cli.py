@@ -50,7 +50,7 @@ def test_json_has_exactly_the_promised_keys() -> None:
     assert list(report) == ["gradcheck", "verdict", "exit_code", "checks"]
     assert (report["gradcheck"], report["verdict"], report["exit_code"]) == (1, "agree", 0)
     (check,) = report["checks"]
-    assert list(check) == ["source", "point", "value", "differentiated", "verdict", "gradients", "formulas"]
+    assert list(check) == ["source", "point", "value", "differentiated", "verdict", "gradients", "formulas", "notes"]
     assert check["differentiated"] == "(x+y)*z"
     assert (check["source"], check["point"], check["value"]) == ("(x+y)*z", {"x": -2, "y": 5, "z": -4}, -12)
     assert [list(g) for g in check["gradients"]] == [GRADIENT_KEYS] * 3

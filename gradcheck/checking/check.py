@@ -117,7 +117,7 @@ def _placed(problem: Problem, point: points.Point) -> Place:
     try:
         return problem.place(point)
     except DomainError as error:
-        if problem.chosen:
+        if problem.chosen or error.certain:
             raise
         from gradcheck.checking.stable import told
 

@@ -135,6 +135,7 @@ def explain(graph: Graph, node: int, operands: list[float], index: tuple[int, ..
     raise DomainError(
         f"{operation} is not defined here: it needs {_condition(failed, called)}, but {shown}{where}",
         graph.source, graph.span(node), f"`{text}` has no value at this point", node,
+        all(graph.left[k] < 0 for k in graph.operands(node)),
     )  # fmt: skip
 
 

@@ -52,6 +52,9 @@ DATA_DIGITS = 1e-12
 ZERO = 1e-300
 """Below this an expected number is zero."""
 
+ALIKE = 1e-9
+"""Relative distance below which two numbers are told to be the same: only what is said of a mistake rests on it."""
+
 SAID = 20
 """Wrong numbers of one tensor for which a reason is given."""
 
@@ -167,6 +170,8 @@ def judge(graded: Answer, symbolic: Answer | None, slope: SlopeAnswer | None, sc
     if not graded.finite:
         if math.isfinite(graded.value):
             return Verdict(INCONCLUSIVE, "its rule gives no number in exact arithmetic", open=True)
+        if graded.ball.is_finite() and not graded.claimed and all(_meet(graded, answer) for answer in firm):
+            return Verdict(LOSSY, f"right rules, but float64 made {_spell(graded.value)} of {truth.value!r}")
         return Verdict(DISAGREE, f"it is {_spell(graded.value)}, the others say {truth.value!r}")
     verdict = _judge_by(graded, truth, firm, scale)
     if difference is not None and not _tells(difference, truth, scale):
@@ -366,7 +371,14 @@ def exchanged(graded: dict[str, float], truth: dict[str, float]) -> dict[str, st
 
 
 def _near(a: float, b: float) -> bool:
-    return math.isclose(a, b, rel_tol=1e-9)
+    return math.isclose(a, b, rel_tol=ALIKE)
+
+
+def alike(a: Any, b: Any, scale: float = 0.0) -> bool:
+    """Return whether two arrays of float64 are the same but for what is lost in computing them."""
+    import numpy as np
+
+    return bool(np.allclose(a, b, rtol=ALIKE, atol=DATA_DIGITS * scale))
 
 
 def overall(words: list[str]) -> str:

@@ -83,7 +83,7 @@ class _Elsewhere:
 
     def __init__(self, problem: Problem, place: Place, settings: Settings) -> None:
         self.problem, self.place, self.settings = problem, place, settings
-        self.formulas = {called: claim for called, claim in problem.claims.items() if claim.numbers is None}
+        self.formulas = {called: claim for called, claim in problem.claims.items() if claim.uses}
         self.names = list(dict.fromkeys(claim.name for claim in self.formulas.values()))
         self.claimed = {claim.name for claim in problem.claims.values()}
         self.seen = 0
@@ -109,10 +109,12 @@ class _Elsewhere:
             random = np.random.default_rng([self.settings.seed, 977, k])
             spread = SPREAD * (1.0 if k < TRIES / 2 else 0.1)
             # What only claims use may be made of labels, and stands still: so do the labels.
-            still = {name for name, x in self.place.point.items() if self.place.beside and bool(np.all(x == np.round(x)))}
-            yield {
-                name: x if name in still else redrawn(x, random, spread) for name, x in self.place.point.items()
+            still = {
+                name for name, x in self.place.point.items() if self.place.beside and bool(np.all(x == np.round(x)))
             }
+            # What a layer is made of, such as the state that a recurrent one begins with, is no input.
+            still |= {name for name, kind in self.problem.kinds.items() if kind not in ("parameter", "input")}
+            yield {name: x if name in still else redrawn(x, random, spread) for name, x in self.place.point.items()}
 
     def refuted(self, names: Sequence[str]) -> dict[str, tuple[Tensor, str]]:
         """Return the claims among those that are right here which are wrong elsewhere, with what was found where."""
@@ -138,7 +140,9 @@ class _Elsewhere:
             wrong = [t.name for t in self.judged(point, names) or () if t.verdict == judge.DISAGREE]
             if wrong:
                 claims = " and ".join(f"`{one}`" for one in wrong)
-                notes.append(f"the claim for {claims} is right because `{name}` is symmetric, and for no other `{name}`")
+                notes.append(
+                    f"the claim for {claims} is right because `{name}` is symmetric, and for no other `{name}`"
+                )
         return notes
 
     def lacking(self, tensor: Tensor) -> str | None:
@@ -154,11 +158,11 @@ class _Elsewhere:
             found = self.judged(point, [name])
             if found is not None and all(tensor.verdict == judge.AGREE for tensor in found):
                 called = " and ".join(f"`{one}`" for one in group)
-                return f"it would be right if {called} were symmetric, and {'it is' if len(group) == 1 else 'they are'} not"
+                return f"it would be right if {called} were symmetric, which {'they are' if group[1:] else 'it is'} not"
         return None
 
     def _matrices(self, kind: Callable[[Any], bool]) -> list[str]:
-        return [name for name, x in self.place.point.items() if getattr(x, "dtype", None) != int and kind(x)]
+        return [name for name, x in self.place.point.items() if np.asarray(x).dtype.kind == "f" and kind(x)]
 
 
 def _turned(tensor: Tensor) -> str | None:
@@ -169,12 +173,10 @@ def _turned(tensor: Tensor) -> str | None:
     if not (np.all(np.isfinite(graded)) and np.all(np.isfinite(truth))):
         return None
 
-    def alike(a: Any, b: Any) -> bool:
-        return bool(np.allclose(a, b, rtol=1e-9, atol=1e-12 * float(np.abs(truth).max())))
-
-    if alike(graded, np.swapaxes(truth, -1, -2)):
+    scale = float(np.abs(truth).max())
+    if judge.alike(graded, np.swapaxes(truth, -1, -2), scale):
         return "the claim is the transpose of the gradient"
-    if alike(symmetrised(graded), symmetrised(truth)):
+    if judge.alike(symmetrised(graded), symmetrised(truth), scale):
         return "it is right only after both are symmetrised, as for a symmetric argument"
     return None
 

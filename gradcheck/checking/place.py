@@ -58,11 +58,9 @@ class Place:
         DomainError: if the function has no value there.
     """
 
-    def __init__(
-        self, graph: Graph, point: Mapping[str, Any], apart: Container[int] = (), finite: bool = True
-    ) -> None:
+    def __init__(self, graph: Graph, point: Mapping[str, Any], apart: Container[int] = (), finite: bool = True) -> None:
         self.graph = graph
-        self.point: dict[str, Any] = {name: point[name] for name in graph.inputs}
+        self.point: dict[str, Any] = {name: x for name, x in point.items() if name in graph.inputs}
         self.beside: dict[str, Any] = {name: x for name, x in point.items() if name not in graph.inputs}
         self.apart = apart
         self.shape: tuple[int, ...] = ()

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.checking.judge import alike
+
 Array = Any
 
 SPREAD = 0.6
@@ -62,7 +64,7 @@ def _fractions(x: Array, random: np.random.Generator, spread: float) -> Array:
     if is_symmetric(x):
         return _symmetric(x, random, spread)
     inside = bool(np.all((x >= 0) & (x <= 1)))
-    if inside and x.ndim and x.shape[-1] > 1 and bool(np.allclose(x.sum(axis=-1), 1, rtol=1e-12, atol=0)):
+    if inside and x.ndim and x.shape[-1] > 1 and alike(x.sum(axis=-1), 1.0):
         drawn = x * np.exp(spread * random.uniform(-1, 1, x.shape))
         return drawn / drawn.sum(axis=-1, keepdims=True)
     if inside and bool(np.all((x > 0) & (x < 1))):

@@ -179,7 +179,7 @@ def _fact(b: SpecNames, fact: Expected) -> None:
     if b.incomplete:
         return
     if fact.what == "grads":
-        names: Mapping[str, Any] = {n: t for n, t in b.tensors.items() if ":" not in n}
+        names: Mapping[str, Any] = {**{n: t for n, t in b.tensors.items() if ":" not in n}, **b.graph.stages}
     else:
         names = b.graph.stages if fact.what == "outputs" else {"": 0}
     if fact.name not in names:
@@ -187,7 +187,7 @@ def _fact(b: SpecNames, fact: Expected) -> None:
         raise fact.place.error(f"there is no `{fact.name}` to expect anything of", hint[:300])
     node = b.graph.output if fact.what == "loss" else None
     if node is None:
-        node = b.graph.inputs[fact.name] if fact.what == "grads" else b.graph.stages[fact.name]
+        node = {**b.graph.stages, **(b.graph.inputs if fact.what == "grads" else {})}[fact.name]
     shape = () if fact.what == "loss" else b.shapes[node]
     if fact.data.shape != shape:
         called = f"`{fact.name}`" if fact.name else "the loss"

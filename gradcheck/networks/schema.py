@@ -142,7 +142,7 @@ def schema() -> Schema:
         "output": WORD,
         "params": _named(PATH, _ref("tensor")),
         "ops": _named(NAME, _ref("op")),
-        "backward": {"type": "object", "additionalProperties": WORD},
+        "backward": {"type": "object", "additionalProperties": {"anyOf": [WORD, _ref("tensor")]}},
         "check": _object({"wrt": WORDS}),
         "expect": _object(
             {
