@@ -9,7 +9,7 @@ from typing import Any
 from gradcheck.arithmetic.balls import NAN
 from gradcheck.checking.exact import Exact, Level
 from gradcheck.checking.judge import Answer, Given
-from gradcheck.checking.known import lost
+from gradcheck.checking.known import Running
 from gradcheck.checking.place import Place
 from gradcheck.errors import ClaimShapeError
 from gradcheck.graph.graph import element_name
@@ -25,11 +25,10 @@ class Claims:
 
     def __init__(self, place: Place, exact: Exact, claims: Mapping[str, Claim], strict: bool) -> None:
         self.place = place
-        self.exact = exact
         self.claims = claims
         self.strict = strict
         self.misfits: dict[str, str] = {}
-        self._running: dict[int, list[Any]] = {}
+        self.running = Running(place, exact)
 
     def answers(self, name: str, level: Level, sharp: list[Any]) -> dict[int, Answer]:
         """Return the claimed answers for an input or a stage, by the places of its elements."""
@@ -58,12 +57,6 @@ class Claims:
     def _bounds(self, claim: Claim, places: list[int], level: Level, sharp: list[Any]) -> list[float]:
         """Return what a program with so many binary digits may lose in each number."""
         bits = claim.numbers.bits if claim.numbers else FLOAT64
-        if bits not in self._running:
-            rough = self.exact.running(bits)
-            with rough.active():
-                self._running[bits] = self.place.exact_gradients(rough)
-        zero = level.system.literal("0")
-        balls = self.place.flat(self._running[bits], claim.name, zero)
-        exact = self.place.flat(sharp, claim.name, zero)
-        floats = self.place.flat(self.place.gradients, claim.name, 0.0)
-        return [lost(balls[k], exact[k], float(floats[k]), bits) for k in places]
+        exact = self.place.flat(sharp, claim.name, level.system.literal("0"))
+        bounds = self.running.lost(claim.name, bits, exact)
+        return [bounds[k] for k in places]

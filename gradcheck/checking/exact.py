@@ -14,6 +14,7 @@ from gradcheck.arithmetic.arb import arb
 from gradcheck.checking import forward, points
 from gradcheck.engines.backprop import backprop
 from gradcheck.engines.finite_difference import ESTIMATED_FROM, KINK, SMOOTH, UNSETTLED, Differences, Slope
+from gradcheck.engines.formulas import ROUNDING, taken_apart
 from gradcheck.errors import DomainError
 from gradcheck.graph.evaluation import evaluate, same_values
 from gradcheck.graph.graph import CONSTANT, INPUT, Graph, upstream
@@ -38,6 +39,10 @@ AFFORDABLE = 40_000
 """Evaluations of gates up to which every number is moved by itself: some ten milliseconds."""
 
 
+INSIDE = 8
+"""Roundings, of what comes back to a function, that may be lost inside of it."""
+
+
 class Level:
     """A graph of single numbers at one point, in balls of so many digits.
 
@@ -58,7 +63,7 @@ class Level:
         numbers = {name: known.setdefault(x, self.system.constant(repr(float(x)))) for name, x in inputs.items()}
         with self.active():
             if moves:
-                numbers = {name: x + moves[name] for name, x in numbers.items()}
+                numbers = {name: x + moves[name] if name in moves else x for name, x in numbers.items()}
             self.values, _ = evaluate(graph, self.system, numbers, same=same)
             self.bends = points.kinks(graph, self.system, self.values)
 
@@ -192,9 +197,31 @@ class Exact:
         """The place with as many digits as it takes to estimate a slope."""
         return Level(self.graph, self.inputs, ESTIMATED_FROM, self.same)
 
+    @property
+    def zero(self) -> Any:
+        """Nothing, as a ball."""
+        return balls.ZERO
+
     def running(self, bits: int) -> Level:
         """Return the place in balls of so many binary digits, computed as a program would: rounding is their radius."""
         return Level(self.graph, self.inputs, bits, self.same, rough=True)
+
+    def running_apart(self, bits: int) -> list[Any]:
+        """Return each node's gradient in such balls, by a program that knows but the definitions of ops.
+
+        A function of slopes of about one may lose a part of what comes back to it also where its slope is small: that
+        of ELU may be the difference of its value and alpha.
+        """
+        apart, to = taken_apart(self.graph)
+        inputs = {**self.inputs, ROUNDING: 0.0}
+        same = None if self.same is None else same_values(apart, {**inputs, ROUNDING: ROUNDING})
+        unit = arb(0, INSIDE * 2.0 ** (1 - bits))
+        level = Level(
+            apart, {name: inputs[name] for name in apart.inputs}, bits, same, rough=True, moves={ROUNDING: unit}
+        )
+        with level.active():
+            found = level.backprop()
+        return [found[node] for node in to]
 
     def moved(self, digits: int, direction: Mapping[str, float], bits: int) -> Level:
         """Return the place a step of 2^-bits away in a direction of all inputs, or of the smallest input's size."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from gradcheck.errors import Source
-from gradcheck.graph.graph import Graph, Params
+from gradcheck.graph.graph import Graph, Params, spliced
 from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
 from gradcheck.ops.op import Op
@@ -23,6 +23,10 @@ class _Static(dict[str, Any]):
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(repr(self))
+
+
+ROUNDING = "±"
+"""An input that is nothing but rounding."""
 
 
 @lru_cache(maxsize=512)
@@ -52,3 +56,44 @@ def _shared(graph: Graph) -> Graph:
         to.append(made[key])
     result.output = to[graph.output]
     return result
+
+
+def taken_apart(graph: Graph) -> tuple[Graph, list[int]]:
+    """Return a graph of single numbers with every op in the place of its definition, and where each node went.
+
+    So would somebody compute it who has but the definitions: rules of primitives are all that is left. The input
+    ROUNDING, nearly nothing, times its operands is added to each function that was taken apart.
+    """
+    result = Graph(graph.source)
+    to: list[int] = []
+    names = {node: name for name, node in graph.inputs.items()}
+    for node, op in enumerate(graph.ops):
+        if node in names:
+            to.append(result.input(names[node]))
+        elif node in graph.constants:
+            to.append(result.constant(graph.constants[node]))
+            if node in graph.literals:
+                result.literals.add(to[-1])
+        else:
+            to.append(_apart(result, op, [to[k] for k in graph.operands(node)]))
+    result.output = to[graph.output]
+    return result, to
+
+
+def _apart(graph: Graph, op: str, operands: list[int]) -> int:
+    row = OPS[op]
+    if row.form is None:
+        return graph.gate(op, operands)
+    sub, _ = _definition_apart(op)
+    node = spliced(graph, sub, dict(zip(row.args, operands, strict=True)), (0, 0, 0))
+    for operand in operands:
+        node = graph.gate("add", [node, graph.gate("mul", [graph.input(ROUNDING), operand])])
+    return node
+
+
+@lru_cache(maxsize=512)
+def _definition_apart(op: str) -> tuple[Graph, list[int]]:
+    row = OPS[op]
+    graph = parse(Source(row.form or "", "definition"), row.args, internal=True, functions=row.functions)
+    graph.literals |= graph.constants.keys()
+    return taken_apart(graph)

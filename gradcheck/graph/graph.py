@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gradcheck.errors import Source
@@ -243,3 +243,24 @@ def upstream(graph: Graph, nodes: Iterable[int]) -> set[int]:
 def element_name(name: str, index: tuple[int, ...]) -> str:
     """Return how an element of an input is called: W[0,2], or just x for a scalar."""
     return f"{name}[{','.join(map(str, index))}]" if index else name
+
+
+def spliced(graph: Graph, sub: Graph, operands: Mapping[str, int], span: tuple[int, int, int]) -> int:
+    """Copy the gates of a formula into a graph, and return the node of its value.
+
+    Args:
+        graph: the graph to add to.
+        sub: the formula.
+        operands: the formula's inputs → the nodes that stand for them; others are inputs of the graph too.
+        span: the place of all that is added.
+    """
+    moved = [NONE] * len(sub)
+    for name, node in sub.inputs.items():
+        moved[node] = operands[name] if name in operands else graph.input(name, span)
+    for node, text in sub.constants.items():
+        moved[node] = graph.constant(text, span)
+        if node in sub.literals:
+            graph.literals.add(moved[node])
+    for node in sub.gates:
+        moved[node] = graph.gate(sub.ops[node], [moved[k] for k in sub.operands(node)], sub.params.get(node, ()), span)
+    return moved[sub.output]
