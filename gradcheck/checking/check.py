@@ -146,7 +146,9 @@ def check_place(problem: Problem, place: Place, settings: Settings) -> Check:
         elif elsewhere:
             found = found._replace(method=f"{found.method}; {elsewhere}")
         found = found._replace(tensors=tensors, notes=notes)
-    facts, faults = _beside(problem, place, settings)
+    facts, faults, tried_rules = _beside(problem, place, settings)
+    if tried_rules:
+        found = found._replace(method=f"{found.method}; own rules also at {tried_rules} other operands")
     typed = problem.origin.file is None
     return Check(
         problem.origin, f"sum of {problem.output}" if place.shape else problem.output,
@@ -170,10 +172,14 @@ def first_wrong(problem: Problem, tensors: Sequence[Tensor]) -> list[str]:
     return [f"the first wrong claim on the way back is `{wrong[0]}`{after if before else ''}"]
 
 
-def _beside(problem: Problem, place: Place, settings: Settings) -> tuple[list[Fact], list[Fact]]:
-    """Return the expectations that do not hold, and the ops of the user's own whose rules are wrong."""
+def _beside(problem: Problem, place: Place, settings: Settings) -> tuple[list[Fact], list[Fact], int]:
+    """Return the expectations that do not hold, the user's own rules that are wrong, and where else those were tried.
+
+    The last is a count of other operands.
+    """
     facts: list[Fact] = []
     faults: list[Fact] = []
+    elsewhere = 0
     if problem.expected:
         from gradcheck.checking.expectations import broken
 
@@ -181,8 +187,8 @@ def _beside(problem: Problem, place: Place, settings: Settings) -> tuple[list[Fa
     if not OWN.keys().isdisjoint(place.graph.ops):
         from gradcheck.checking.own_rules import wrong_rules
 
-        faults = wrong_rules(problem, place, settings)
-    return facts, faults
+        faults, elsewhere = wrong_rules(problem, place, settings)
+    return facts, faults, elsewhere
 
 
 def _listed(value: Any) -> Any:

@@ -24,6 +24,7 @@ from gradcheck.networks.scope import ScopedFormula, ordered
 from gradcheck.networks.table import LAYERS, find
 from gradcheck.networks.tree import Map
 from gradcheck.ops import FUNCTIONS, OPS
+from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import Shape
 
 
@@ -274,10 +275,30 @@ class Builder(SpecNames):
     def gate(self, op: str, operands: list[int], params: Params, span: tuple[int, int, int], shape: Shape) -> int:
         """Add a gate."""
         self.count(shape, span[:2])
+        self.check_rules(OPS[op], operands, span[:2])
         for fits in OPS[op].rule_shapes:
             fits(tuple(self.shapes[k] for k in operands), shape)
         self.shapes.append(shape)
         return self.graph.gate(op, operands, params, span)
+
+    def check_rules(self, op: Op, operands: Sequence[int], span: tuple[int, int]) -> None:
+        """Refuse an op of the spec without a formula for a number, and with one for whole numbers.
+
+        Raises:
+            SpecError: naming the argument.
+        """
+        for arg, node in zip(op.args, operands, strict=False) if op.rule_shapes else ():
+            given = self.spec.inputs.get(self.input_name(node) or "")
+            whole, called = given is not None and given.discrete, op.name.partition("#")[0]
+            if arg in op.unruled and not whole:
+                hint = f'add {arg}: "…", the upstream gradient is g; only whole numbers (dtype: int64, bool) need none'
+                raise SpecError(f"op `{called}`: backward has no formula for `{arg}`", self.graph.source, span, hint)
+            if arg not in op.unruled and whole:
+                hint = f"leave {arg} out of backward"
+                raise SpecError(
+                    f"op `{called}`: `{arg}` is whole numbers here and has no gradient, but a formula",
+                    self.graph.source, span, hint,
+                )  # fmt: skip
 
     def name(self, one: NodeSpec, nodes: list[int], suffixes: Sequence[str]) -> None:
         """Give a node's outputs their names."""

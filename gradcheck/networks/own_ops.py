@@ -53,14 +53,14 @@ def _row(name: str, ref: Ref, others: Mapping[str, Op]) -> Op:
     elementwise_only = all(OPS[op].elementwise for op in definition.ops if op not in (INPUT, CONSTANT))
     over = _over(node.items[OVER][1], args, elementwise_only) if OVER in node.items else None
     row = Op(
-        name, " ".join(args), vjp=tuple(rule.text for rule in rules), form=forward.text,
+        name, " ".join(args), vjp=tuple(rules[arg].text if arg in rules else "0" for arg in args), form=forward.text,
         shape=lambda *shapes: _shape(definition, args, shapes), over=() if over is None else (over,),
     )  # fmt: skip
     row.functions = dict(others)
     row.rule_shapes = tuple(
-        _rule_shape(_Rule(name, rule, arg, args, others, elementwise_only))
-        for rule, arg in zip(rules, args, strict=True)
+        _rule_shape(_Rule(name, rules[arg], arg, args, others, elementwise_only)) for arg in args if arg in rules
     )
+    row.unruled = frozenset(arg for arg in args if arg not in rules)
     return register(row)
 
 
@@ -119,7 +119,8 @@ def _parsed(scalar: Scalar, names: list[str], others: Mapping[str, Op], allowed:
     return graph
 
 
-def _rules(name: str, node: Map, args: list[str], others: Mapping[str, Op]) -> list[Scalar]:
+def _rules(name: str, node: Map, args: list[str], others: Mapping[str, Op]) -> dict[str, Scalar]:
+    """Read the backward formulas by argument; one that is whole numbers wherever the op is used needs none."""
     place = node.items["backward"][1]
     if isinstance(place, Scalar) and len(args) == 1:
         rules = {args[0]: place}
@@ -131,12 +132,11 @@ def _rules(name: str, node: Map, args: list[str], others: Mapping[str, Op]) -> l
     for key in rules:
         if key not in args:
             raise place.error(f"op `{name}` has no argument `{key}`", did_you_mean(key, args))
-    for arg in args:
-        if arg not in rules:
-            raise place.error(f"backward has no formula for `{arg}`", f'add {arg}: "…", the upstream gradient is g')
+    if not rules:
+        raise place.error(f"backward has no formula for `{args[0]}`", f'add {args[0]}: "…", the upstream gradient is g')
     for rule in rules.values():
         _parsed(rule, [*args, "g", "out"], others, f"{', '.join(args)}, out and g (the upstream gradient)")
-    return [rules[arg] for arg in args]
+    return rules
 
 
 def _shape(definition: Graph, args: list[str], shapes: tuple[Shape, ...]) -> Shape:

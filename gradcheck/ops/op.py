@@ -73,12 +73,40 @@ class Op:
             left out moves over a usual one, and where both ends are the same it stands still.
         functions: other ops of the same spec that its formulas may call; empty for built-in ops.
         rule_shapes: for an op of a spec, functions that refuse rules of the wrong shape.
+        unruled: for an op of a spec, the operands without a rule: they must be whole numbers.
     """
 
     __slots__ = (
-        "aliases", "args", "choice", "contracts", "defaults", "domain", "eliminates", "fills", "form", "forward",
-        "functions", "habit", "internal", "kink", "linear", "locally_constant", "measures", "moves",
-        "name", "named", "over", "params", "partials", "rule_shapes", "shape", "staircase", "sums", "view", "vjp",
+        "aliases",
+        "args",
+        "choice",
+        "contracts",
+        "defaults",
+        "domain",
+        "eliminates",
+        "fills",
+        "form",
+        "forward",
+        "functions",
+        "habit",
+        "internal",
+        "kink",
+        "linear",
+        "locally_constant",
+        "measures",
+        "moves",
+        "name",
+        "named",
+        "over",
+        "params",
+        "partials",
+        "rule_shapes",
+        "shape",
+        "staircase",
+        "sums",
+        "unruled",
+        "view",
+        "vjp",
     )  # fmt: skip
 
     def __init__(
@@ -141,6 +169,7 @@ class Op:
         self.over = tuple(over)
         self.functions: dict[str, Op] = {}
         self.rule_shapes: tuple[Callable[..., None], ...] = ()
+        self.unruled: frozenset[str] = frozenset()
 
     @property
     def elementwise(self) -> bool:
