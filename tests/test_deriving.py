@@ -35,7 +35,7 @@ from gradcheck.engines.backprop import backprop
 from gradcheck.engines.finite_difference import SMOOTH, Slope
 from gradcheck.errors import DomainError, Source, UsageError
 from gradcheck.graph.evaluation import evaluate
-from gradcheck.graph.graph import Graph, element_name
+from gradcheck.graph.graph import Graph
 from gradcheck.graph.shapes import infer
 from gradcheck.language.parser import parse
 from gradcheck.networks.layer import Layer

@@ -66,7 +66,7 @@ def determinant(do: Do, x: Array, order: Callable[[], Array]) -> Array:
     n = x.shape[-1]
     if n > LAPLACE:
         return _pivots(do, x, order())
-    minors = {(j,): x[..., 0, j] for j in range(n)}
+    minors: dict[tuple[int, ...], Array] = {(j,): x[..., 0, j] for j in range(n)}
     for row in range(1, n):
         minors = {
             columns: _expanded(do, x[..., row, :], columns, minors) for columns in combinations(range(n), row + 1)
@@ -163,7 +163,7 @@ def diag(x: Array, *, zero: Any = 0) -> Array:
     """Return the diagonal of a matrix, or the matrix with a diagonal."""
     x = np.asanyarray(x)
     if x.ndim == 2:
-        return np.diagonal(x)
+        return np.diagonal(x).copy()
     result = np.full((len(x), len(x)), zero, dtype=x.dtype)
     np.fill_diagonal(result, x)
     return result
@@ -235,7 +235,7 @@ def cofactors(x: Array, trace: Callable[[Array], Any], one: Any) -> Array:
     power = unit
     for k in range(1, n):
         product = x @ power
-        power = product - unit * (trace(product) / k)[..., None, None]
+        power = product - unit * np.asarray(trace(product) / k)[..., None, None]
     return np.swapaxes(power if n % 2 else -power, -1, -2)
 
 
@@ -244,8 +244,7 @@ MOVES: dict[str, Function] = {
     "tril": partial(_triangle, upper=False),
     "triu": partial(_triangle, upper=True),
     "eye": eye,
-    "ones": lambda x, shape: np.broadcast_to(np.asanyarray(x), shape),
-    "zeros": lambda x, shape: np.broadcast_to(np.asanyarray(x), shape),
+    **dict.fromkeys(("ones", "zeros"), lambda x, shape: np.full(shape, x)),
     "pad": pad,
 }
 """Ops that need no arithmetic; what they fill in is their argument `zero`."""

@@ -65,9 +65,9 @@ def _refuse_two_readings(graph: Graph, node: int, shapes: list[Shape]) -> None:
     at = graph.at[node]
     left, right = (graph.text(k) for k in graph.operands(node))
     if graph.ops[node] == "pow":
-        if len(shapes[0]) > 1 and "".join(right.split()) in ("-1", "(-1)", "−1", "(−1)"):
+        if shapes[0][-2:-1] == shapes[0][-1:] and "".join(right.split()) in ("-1", "(-1)", "−1", "(−1)"):
             raise ShapeError(
-                f"`{graph.text(node)}` of a matrix can be read in two ways", graph.source, (at, at + 1),
+                f"`{graph.text(node)}` of a square matrix can be read in two ways", graph.source, (at, at + 1),
                 f"write inv({left}) for the inverse, 1/{left} for the reciprocal of each element",
             )  # fmt: skip
         return

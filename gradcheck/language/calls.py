@@ -12,7 +12,6 @@ from gradcheck.language.einsum import einsum
 from gradcheck.ops import EINSUM, NORMS, OPS, REDUCTIONS, VARIADIC
 from gradcheck.ops.op import REQUIRED, Op
 
-
 ORDERS = 'ord is a number above 0, inf or "fro"'
 
 
@@ -102,11 +101,13 @@ class Call:
         """Return the op that a norm is by its `ord`, and the arguments left to it."""
         how = {name: value for name, value in params.items() if name != "ord"}
         order = params["ord"]
-        if order == "nuc" or (order == -math.inf or order == 0) or isinstance(order, (bool, tuple)):
+        if order == "nuc" or (order in (-math.inf, 0)) or isinstance(order, (bool, tuple)):
             self.fail(source, f"norms with ord={order} are not known here", ORDERS)
         if isinstance(order, str) and order != "fro":
             self.fail(source, f"unknown ord `{order}`", ORDERS)
         if order == math.inf and how:
+            if not isinstance(how.get("axis"), int):
+                self.fail(source, "ord=inf takes one axis here", "as in norm(x, ord=inf, axis=0)")
             return OPS["amax"], how
         if order in NORMS and (order in (None, "fro") or not how):
             return OPS[NORMS[order]], how

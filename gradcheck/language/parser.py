@@ -21,6 +21,7 @@ from gradcheck.errors import LanguageError, Source, did_you_mean
 from gradcheck.graph.graph import NONE, Graph, Params
 from gradcheck.language import static
 from gradcheck.language.calls import Bracket, Call
+from gradcheck.language.static import WORDS
 from gradcheck.language.tokens import (  # fmt: skip
     ASSIGN,
     BINARY,
@@ -41,7 +42,6 @@ from gradcheck.language.tokens import (  # fmt: skip
     WORD,
     is_name,
 )
-from gradcheck.language.static import WORDS
 from gradcheck.ops import EINSUM, FUNCTIONS, OPS, REDUCTIONS, VARIADIC
 from gradcheck.ops.op import Op
 
@@ -412,7 +412,7 @@ class _Parser:
         if kind == SYMBOL and match[SYMBOL] == ")":
             return self.close(frame, match.start(SYMBOL), match.end())
         op = frame.op
-        full = op.made or len(self.nodes) - frame.base == len(op.args) and op.name not in VARIADIC
+        full = op.made or (len(self.nodes) - frame.base == len(op.args) and op.name not in VARIADIC)
         if not full or not op.params or kind == ASSIGN:
             return True, pos
         values: list[Any] = []

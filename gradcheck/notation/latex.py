@@ -203,8 +203,8 @@ FORMS = {
 }
 
 MAKERS: dict[str, Maker] = {
-    "mul": _product, "div": _frac, "reciprocal": _inverse, "pow": _power, "square": _square, "exp": _exp, "identity": same,
-    "lgamma": _log_gamma, "polygamma": _polygamma, "norm": _norm, "where": _where, "select": _select,
+    "mul": _product, "div": _frac, "reciprocal": _inverse, "pow": _power, "square": _square, "exp": _exp,
+    "identity": same, "lgamma": _log_gamma, "polygamma": _polygamma, "norm": _norm, "where": _where, "select": _select,
     "getitem": _getitem, "transpose": _transpose, "untranspose": undone(_transpose), "mT": _transpose,
     **{
         op: _comparison(sign)

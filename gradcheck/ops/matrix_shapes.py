@@ -87,6 +87,9 @@ def cross(x: Shape, y: Shape) -> Shape:
 
 def vector_norm(x: Shape, *, p: Any, axis: Axis, keepdims: bool) -> Shape:
     """One number for a vector; for a matrix only along one axis."""
+    if isinstance(axis, tuple) and len(axis) > 1:
+        raise ValueError(f"ord={p} over several axes can be read as a norm of matrices or of all elements: "
+                         "write sum(abs(x)^p, axis=…)^(1/p) for the latter")  # fmt: skip
     if axis is None and len(x) != 1:
         what = "the largest singular value (numpy) or the root of the sum of squares (torch)"
         if p == 2 and len(x) == 2:

@@ -47,7 +47,7 @@ def op_lines(op: Op) -> list[str]:
     if op.by_rank:
         for ranks, rules in op.by_rank.items():
             kinds = ", ".join(
-                f"{a} a {'vector' if r == '1' else 'matrix'}" for a, r in zip(op.args, ranks, strict=True)
+                f"{a} a {('number', 'vector', 'matrix')[int(r)]}" for a, r in zip(op.args, ranks, strict=True)
             )
             result.append(f"  backward, {kinds}")
             result += [f"    d_{arg} = {rule}" for arg, rule in zip(op.args, rules, strict=True)]
