@@ -54,7 +54,7 @@ def _positive_definite(matrix: Any) -> bool:
 
 
 def _pivots(matrix: Any) -> list[tuple[bool, int]]:
-    """Eliminate exactly, without fractions (Bareiss); return for each pivot whether it was moved there, and the minor."""
+    """Eliminate exactly, without fractions (Bareiss); return each pivot: was it moved there, and the minor."""
     rows, found, previous, sign = _whole(matrix), [], 1, 1
     while rows and rows[0]:
         places = [(i, j) for i, row in enumerate(rows) for j, x in enumerate(row) if x]

@@ -57,7 +57,10 @@ OPS = [
     ),
     Op("pinv", "x", vjp=(_PSEUDO,), domain=(conditions.FULL_RANK,), shape=shapes.matrix_transpose, eliminates=True),
     Op("cholesky", "x", vjp=(_CHOLESKY,), domain=(conditions.DEFINITE,), shape=matrix_shapes.square, eliminates=True),
-    Op("trace", "x", vjp=("g*eye_like(x)",), form="sum(diag(x))", shape=matrix_shapes.trace, aliases="tr"),
+    Op(
+        "trace", "x", vjp=("g*eye_like(x)",), form="sum(diag(x))", shape=matrix_shapes.trace, moves=True, sums=True,
+        aliases="tr",
+    ),
     Op(
         "diag", "x", vjp={"1": ("diag(g)",), "2": ("undiag(g, x)",)}, shape=matrix_shapes.diagonal,
         moves=True, fills=True, habit=MOVES,
