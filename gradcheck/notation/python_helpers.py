@@ -140,9 +140,9 @@ def tail(g, y, axis=0):
 ''',
     "put": '''\
 def put(g, x, index):
-    """Return zeros like x with g at an index."""
+    """Return zeros like x with g at an index, added up where an element was picked twice."""
     result = np.zeros(np.shape(x))
-    result[index] = g
+    np.add.at(result, index, g)
     return result
 ''',
     "unselect": '''\

@@ -14,7 +14,7 @@ from gradcheck.ops import conditions, matrix_shapes, shapes
 from gradcheck.ops.arrays import MOVES
 from gradcheck.ops.op import REQUIRED, Op
 
-_EVERY = "g[..., None, None]"
+_EVERY = "broadcast_like(g, x, axis=(-2, -1))"
 """The upstream gradient of a number for each matrix, beside all of its elements."""
 
 _PAIRED = "(out[..., :, None] == x[..., None, :])"
@@ -41,7 +41,7 @@ OPS = [
         shape=matrix_shapes.of_matrix, eliminates=True,
     ),
     Op(
-        "slogdet", "x", vjp=("g[1][..., None, None]*inv(x).mT",),
+        "slogdet", "x", vjp=("broadcast_like(g[1], x, axis=(-2, -1))*inv(x).mT",),
         form="concat(sign(det(x))[None], log(abs(det(x)))[None])", domain=(conditions.REGULAR,),
         shape=matrix_shapes.sign_and_log, eliminates=True,
     ),
