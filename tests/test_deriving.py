@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from derivations import ARRAYS, SCALARS, networks
-from support import trace_of, trace_of_network
+from support import cases, trace_of, trace_of_network
 
 from gradcheck.arithmetic import arrays, balls
 from gradcheck.arithmetic.floats import FLOATS, IEEE
@@ -20,6 +20,7 @@ from gradcheck.arithmetic.scalarize import single_numbers, written_out
 from gradcheck.checking import forward
 from gradcheck.checking.array_place import ArrayPlace
 from gradcheck.checking.exact import Exact
+from gradcheck.checking.points import given, resolve
 from gradcheck.deriving import chart as charts
 from gradcheck.deriving.chart import NEW, Chart
 from gradcheck.deriving.derive import Subject, Worked, derive, work_out
@@ -731,7 +732,7 @@ def calls() -> list[Any]:
             found += [pytest.param(op.name, x, {}, id=f"{op.name} {x}") for x in (0.37, [[0.37], [1.1]])]
             found += [pytest.param(op.name, -0.6, {}, id=f"{op.name} -0.6")] * (op.name not in ("log2", "log10"))
             continue
-        for axis in (None, 0, -1, (0, 1)):
+        for axis in (None, 0, -1, (0, 1)) if "axis" in op.params else ():
             for keepdims in (False, True):
                 params = {"axis": axis, "keepdims": keepdims} if "keepdims" in op.params else {"axis": axis}
                 if "ddof" in op.params:
@@ -750,7 +751,24 @@ def test_every_op_with_a_definition_can_be_opened(name: str, x: Any, params: dic
     others = [argument for argument in OPS[name].args if argument != "x"]
     settings = [f"{key}={value}" for key, value in params.items()]
     text = f"w*{name}({', '.join(['x', *others, *settings])})"
-    at = {"x": x, "w": 1.75, **{other: PLACES[other] for other in others}}
+    can_be_opened(name, text, {"x": x, "w": 1.75, **{other: PLACES[other] for other in others}})
+
+
+ON_MATRICES = [row for row in cases("array_ops.jsonl") if OPS[row["op"]].form and "axis" not in OPS[row["op"]].params]
+
+
+@pytest.mark.parametrize("row", ON_MATRICES, ids=lambda row: f"{row['expr']} at {row['at']}")
+def test_every_op_on_matrices_with_a_definition_can_be_opened(row: dict[str, Any]) -> None:
+    (point,) = given(row["at"])
+    can_be_opened(row["op"], row["expr"], {name: resolve(value, name, 0) for name, value in point.items()})
+
+
+def test_every_definition_is_opened() -> None:
+    opened = {parameter.values[0] for parameter in calls()} | {row["op"] for row in ON_MATRICES}
+    assert opened >= {op.name for op in WITH_FORMS}
+
+
+def can_be_opened(name: str, text: str, at: Mapping[str, Any]) -> None:
     closed, opened = case(text, at), case(text, at, expand=True)
     ops = [opened.worked.chart.graph.ops[k] for k in opened.worked.chart.graph.gates]
     assert name in closed.worked.chart.graph.ops

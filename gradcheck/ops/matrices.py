@@ -32,7 +32,7 @@ def _turn(name: str, index: str) -> str:
 
 OPS = [
     Op(
-        "inv", "x", vjp={"0": ("-g*out^2",), "2": ("-out.mT @ g @ out.mT",)}, form="1/x",
+        "inv", "x", vjp={"0": ("-g*out^2",), "2": ("-out.mT @ g @ out.mT",)}, alone="1/x",
         domain=("x != 0", conditions.REGULAR), shape=matrix_shapes.inverse, aliases="inverse", eliminates=True,
     ),
     Op("det", "x", vjp=(f"{_EVERY}*cofactor(x)",), shape=matrix_shapes.of_matrix, eliminates=True),
@@ -48,9 +48,7 @@ OPS = [
     Op(
         "solve", "x y",
         vjp={
-            "21": (
-                "-solve(x.mT, g[..., None])*out[..., None, :]", "solve(x.mT, g[..., None])[..., 0]",
-            ),
+            "21": ("-outer(solve(x.mT, g), out)", "solve(x.mT, g)"),
             "22": ("-solve(x.mT, g) @ out.mT", "solve(x.mT, g)"),
         },
         form="inv(x) @ y", domain=(conditions.REGULAR,), shape=matrix_shapes.solve, eliminates=True,

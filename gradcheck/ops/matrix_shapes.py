@@ -37,6 +37,11 @@ def solve(x: Shape, y: Shape) -> Shape:
     square(x)
     if not y or y[max(len(y) - 2, 0)] != x[-1]:
         raise ValueError(f"cannot solve {show(x)} against {show(y)}: as many rows are needed")
+    if len(y) == 1 and len(x) > 2:
+        raise ValueError(f"cannot solve {show(x)} against {show(y)}: give the vector an axis, as in y[:, None]")
+    if len(x) > 2 and y == x[:-1]:
+        raise ValueError(f"{show(x)} against {show(y)} can be read as one matrix (numpy) or as a vector for each "
+                         "(torch): write y[None] or y[..., None]")  # fmt: skip
     if len(y) == 1:
         return x[:-1]
     return (*elementwise(x[:-2], y[:-2]), *y[-2:])

@@ -26,7 +26,8 @@ def _call(op: Op) -> str:
 
 
 def _definition(op: Op) -> str:
-    return op.form or ("computed by every number system" if op.elementwise else "defined element by element")
+    alone = f"{op.alone} of a number; of arrays " if op.alone else ""
+    return op.form or alone + ("computed by every number system" if op.elementwise else "defined element by element")
 
 
 def op_lines(op: Op) -> list[str]:
