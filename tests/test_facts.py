@@ -99,6 +99,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "trace": [Sample(((3, 3),)), Sample(((2, 3),))],
     "eye_like": [Sample(((3, 3),)), Sample(((2, 3),))],
     "diag": [Sample(((3,),)), Sample(((3, 3),)), Sample(((2, 3),)), Sample(((1,),))],
+    "diagonal": [Sample(((3, 3),))],
     "undiag": [Sample(((3,), (3, 3))), Sample(((2,), (2, 3)))],
     **{
         op: [Sample(((2, 3, 3),), {"k": k}) for k in (-1, 0, 1)] + [Sample(((3, 2),))] for op in ("tril", "triu")

@@ -74,6 +74,30 @@ def determinant(do: Do, x: Array, order: Callable[[], Array]) -> Array:
     return minors[tuple(range(n))]
 
 
+def divided_by_whole_numbers(do: Do, matmul: Function, whole: Callable[[int], Any], x: Array) -> Array:
+    """Return the determinant without pivots, for singular matrices (Faddeev and LeVerrier).
+
+    Args:
+        do: computes an elementwise op.
+        matmul: multiplies matrices.
+        whole: returns a whole number.
+        x: the matrices.
+    """
+    n, power = x.shape[-1], x
+    for k in range(1, n):
+        rest = power.copy()
+        share = do("div", _trace(do, power), whole(k))
+        for i in range(n):
+            rest[..., i, i] = do("sub", power[..., i, i], share)
+        power = matmul(x, rest)
+    found = do("div", _trace(do, power), whole(n))
+    return found if n % 2 else do("neg", found)
+
+
+def _trace(do: Do, x: Array) -> Array:
+    return reduce(partial(do, "add"), [x[..., i, i] for i in range(x.shape[-1])])
+
+
 def _expanded(do: Do, row: Array, columns: tuple[int, ...], minors: dict[tuple[int, ...], Array]) -> Array:
     """Expand a minor along its last row, the last element first."""
     total = None
@@ -196,6 +220,11 @@ def _inside(shape: tuple[int, ...], width: Any) -> tuple[slice, ...]:
     return tuple(slice(before, before + n) for n, (before, _) in zip(shape, pairs(shape, width), strict=True))
 
 
+def diagonal(x: Array) -> Array:
+    """Return the diagonal of a matrix."""
+    return np.diagonal(x).copy()
+
+
 def undiag(g: Array, x: Array) -> Array:
     """Return zeros like x with g on the diagonal."""
     g = np.asanyarray(g)
@@ -241,6 +270,7 @@ def cofactors(x: Array, trace: Callable[[Array], Any], one: Any) -> Array:
 
 MOVES: dict[str, Function] = {
     "diag": diag,
+    "diagonal": diagonal,
     "tril": partial(_triangle, upper=False),
     "triu": partial(_triangle, upper=True),
     "eye": eye,

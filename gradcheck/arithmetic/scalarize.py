@@ -189,10 +189,20 @@ class _Builder:
             total = total[..., 0, :]
         return total[..., 0] if y.ndim == 1 else total
 
+    def at_point(self, x: Any) -> Any:
+        """Return the numbers of nodes at the point."""
+        numbers, _ = evaluate(self.result, FLOATS, self.inputs)
+        return np.array(numbers, dtype=float)[x]
+
     def order(self, x: Any) -> Any:
         """Return the order of the rows in which each matrix is eliminated, by its numbers at the point."""
-        numbers, _ = evaluate(self.result, FLOATS, self.inputs)
-        return matrices.pivoted(np.array(numbers, dtype=float)[x])
+        return matrices.pivoted(self.at_point(x))
+
+    def determinant(self, x: Any) -> Any:
+        if x.shape[-1] > matrices.LAPLACE and (np.linalg.matrix_rank(self.at_point(x)) < x.shape[-1]).any():
+            whole = lambda k: np.array(self.literal(str(k)))  # noqa: E731 (an argument)
+            return matrices.divided_by_whole_numbers(self.elementwise, self.matmul, whole, x)
+        return matrices.determinant(self.elementwise, x, lambda: self.order(x))
 
     def inverse(self, x: Any) -> Any:
         if not x.ndim:
@@ -244,7 +254,7 @@ class _Builder:
             **{op: self.filled(op) for op in ("windows", "diag", "tril", "triu", "eye", "pad")},
             "inv": self.inverse,
             "solve": self.solve,
-            "det": lambda x: matrices.determinant(self.elementwise, x, lambda: self.order(x)),
+            "det": self.determinant,
             "pinv": lambda x: matrices.pseudo_inverse(self.matmul, self.inverse, x),
             "cholesky": lambda x: matrices.cholesky(self.elementwise, x, self.constant("0"), self.constant("0.5")),
             "kron": lambda x, y: matrices.kron(self.elementwise, x, y),

@@ -273,7 +273,9 @@ DEFINITIONS: dict[str, Handler] = {
     "getitem": _written_through,
     "concat": _copied,
     "windows": _copied,
-    **dict.fromkeys(("select_index", "lookup", "diag", "tril", "triu", "eye", "ones", "zeros", "pad"), _copied),
+    **dict.fromkeys(
+        ("select_index", "lookup", "diag", "diagonal", "tril", "triu", "eye", "ones", "zeros", "pad"), _copied
+    ),
     "fold": _folded,
     "sum": _summed,
     "cumsum": _running,

@@ -39,7 +39,9 @@ def infer(graph: Graph, inputs: Mapping[str, Shape]) -> list[Shape]:
             else:
                 result[node] = row.shape(*shapes, **dict(graph.params.get(node, ())))
         except ValueError as error:
-            known = [f"`{graph.text(k)}` is {show(result[k])}" for k in operands if len(graph.text(k)) < 40]
+            texts = {k: graph.text(k) for k in operands}
+            named = [k for k in operands if 0 < len(texts[k]) < 40 and texts[k] != graph.text(node)]
+            known = [f"`{texts[k]}` is {show(result[k])}" for k in named]
             hint = "; ".join(known) or None
             at = graph.at[node]
             raise ShapeError(str(error), graph.source, (at, at + 1), hint) from None

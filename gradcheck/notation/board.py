@@ -55,7 +55,7 @@ FORMS = {
     "ne": Form("{0} != {1}", COMPARISON, (SUM, SUM), bare_sign=True),
 }
 
-SPELLINGS = {"sigmoid": "σ", "amax": "max", "amin": "min"}
+SPELLINGS = {"sigmoid": "σ", "amax": "max", "amin": "min", "diagonal": "diag"}
 """Functions whose sign on the board is not their name."""
 
 

@@ -213,6 +213,7 @@ COMMANDS = {
     **{f"a{name}": rf"\operatorname{{ar{name}}}" for name in ("sinh", "cosh", "tanh")},
     "log2": r"\log_{2}", "log10": r"\log_{10}", "max": r"\max", "min": r"\min", "amax": r"\max", "amin": r"\min",
     "det": r"\det", "logdet": r"\log\det", "trace": r"\operatorname{tr}", "cofactor": r"\operatorname{cof}",
+    "diagonal": r"\operatorname{diag}",
     "sigmoid": r"\sigma", "gamma": r"\Gamma", "digamma": r"\psi",
 }  # fmt: skip
 """Functions that are not written in their own letters."""

@@ -61,7 +61,7 @@ FORMS = {
     "abs": Form('<mrow><mo form="prefix">|</mo>{0}<mo form="postfix">|</mo></mrow>'),
 }
 
-SPELLINGS = {"sigmoid": "σ", "amax": "max", "amin": "min", "trace": "tr"}
+SPELLINGS = {"sigmoid": "σ", "amax": "max", "amin": "min", "trace": "tr", "diagonal": "diag"}
 
 CASES = '<mrow class="cases"><mo form="prefix" stretchy="true">{</mo><mtable>'
 END = "</mtable></mrow>"

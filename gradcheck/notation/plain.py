@@ -17,7 +17,7 @@ def _power(operands: Sequence[Piece], params: Params) -> Piece:
 
 
 def _call(op: str, operands: Sequence[str], params: Params) -> str:
-    return called(op.partition("#")[0], op, operands, params)
+    return called({"diagonal": "diag"}.get(op, op.partition("#")[0]), op, operands, params)
 
 
 def _getitem(operands: Sequence[Piece], params: Params) -> Piece:

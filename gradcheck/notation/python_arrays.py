@@ -58,7 +58,7 @@ FORMS = {
     "reshape_like": Form("np.reshape({0}, np.shape({1}))"),
     "logdet": Form("np.linalg.slogdet({0})[1]"),
     "slogdet": Form("np.stack(np.linalg.slogdet({0}))"),
-    "diag": Form("np.diag({0}).copy()"),
+    **dict.fromkeys(("diag", "diagonal"), Form("np.diag({0}).copy()")),
     "eye_like": Form("np.eye(*np.shape({0}))"),
     "lookup": Form("{0}[{1}.astype(int)]", ATOM, (ATOM, ATOM)),
     "affine": Form("{0} @ {1} + {2}", SUM, (NEGATION, POWER, PRODUCT)),

@@ -128,6 +128,10 @@ OPS = [
         Op(name, "x", vjp=("sum(g)",), params=SHAPE, defaults={"x": x}, shape=matrix_shapes.made, moves=True)
         for name, x in (("ones", "1"), ("zeros", "0"))
     ),
+    Op(
+        "diagonal", "x", vjp=("undiag(g, x)",), shape=matrix_shapes.square_diagonal, moves=True, internal=True,
+        habit=MOVES,
+    ),
     # What follows is for rules alone.
     Op("cofactor", "x", shape=matrix_shapes.square, internal=True),
     Op("eye_like", "x", shape=shapes.along, measures=True, fills=True, internal=True),

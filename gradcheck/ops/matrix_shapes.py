@@ -62,6 +62,13 @@ def diagonal(x: Shape) -> Shape:
     return x * 2 if len(x) == 1 else (min(x),)
 
 
+def square_diagonal(x: Shape) -> Shape:
+    """The diagonal of a square matrix."""
+    if len(x) != 2 or x[0] != x[1]:
+        raise ValueError(f"a letter that stands twice needs a square matrix, not {show(x)}")
+    return x[:1]
+
+
 def triangle(x: Shape, *, k: int) -> Shape:
     """Keep the shape of a matrix."""
     if len(x) < 2:
@@ -154,11 +161,17 @@ def pairs(x: Shape, width: Any) -> tuple[tuple[int, int], ...]:
 
 def made(_: Shape, *, shape: tuple[int, ...]) -> Shape:
     """The shape that is asked for."""
-    if not shape or any(not isinstance(n, int) or isinstance(n, bool) or n < 1 for n in shape):
+    if (
+        not isinstance(shape, tuple)
+        or not shape
+        or any(not isinstance(n, int) or isinstance(n, bool) or n < 1 for n in shape)
+    ):
         raise ValueError(f"{shape!r} is not a shape: write whole numbers of at least 1")
     return shape
 
 
 def made_square(x: Shape, *, shape: tuple[int, ...]) -> Shape:
     """A square matrix, or one of two given lengths."""
+    if len(shape) > 2:
+        raise ValueError(f"eye takes one or two lengths, not {len(shape)}")
     return made(x, shape=shape * 2 if len(shape) == 1 else shape)
