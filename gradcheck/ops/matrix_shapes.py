@@ -174,4 +174,5 @@ def made_square(x: Shape, *, shape: tuple[int, ...]) -> Shape:
     """A square matrix, or one of two given lengths."""
     if len(shape) > 2:
         raise ValueError(f"eye takes one or two lengths, not {len(shape)}")
-    return made(x, shape=shape * 2 if len(shape) == 1 else shape)
+    made(x, shape=shape)
+    return shape * 2 if len(shape) == 1 else shape
