@@ -227,6 +227,45 @@ def _every_product(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     return contracted(flow, slope, lambda g, d: np.einsum(way, g, d), fast, len(other))
 
 
+def _kronecker(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
+    """`kron` has every product of an element of one operand with an element of the other, their axes in turn."""
+    x, y = gate.operands
+    other = gate.operands[1 - k]
+    slope = 0.5 * other - -0.5 * other
+    letters = ("ij"[: x.ndim], "pq"[: y.ndim])
+    way = f"{''.join(map(''.join, zip(*letters, strict=True)))},{letters[1 - k]}->{letters[k]}"
+    apart = [n for pair in zip(x.shape, y.shape, strict=True) for n in pair]
+
+    def add_up(g: Array, d: Array) -> Array:
+        return np.einsum(way, g, d)
+
+    return contracted(moved(flow, lambda part: np.reshape(part, apart)), slope, add_up, add_up, other.size)
+
+
+MOST_SLOPES = 10_000_000
+"""Slopes of a running product that are written down."""
+
+
+def _running_product(gate: Gate, flow: BarredFlow, _: int) -> BarredFlow:
+    """A running product is linear in each factor so far: its slope is the product of the others."""
+    x, axis = gate.operands[0], gate.params.get("axis")
+    rows = np.ravel(x) if axis is None else np.moveaxis(x, axis, 0)
+    if len(rows) * rows.size > MOST_SLOPES:
+        return BarredFlow(np.zeros(x.shape), bar=np.full(x.shape, np.inf))
+    slope, before = np.zeros((len(rows), *rows.shape)), np.ones(rows.shape[1:])
+    for k, row in enumerate(rows):
+        slope[k] = slope[k - 1] * row
+        slope[k, k] = before
+        before = before * row
+
+    def add_up(g: Array, d: Array) -> Array:
+        return np.einsum("k...,ki...->i...", g, d)
+
+    first = flow if axis is None else moved(flow, lambda part: np.moveaxis(part, axis, 0))
+    found = contracted(first, slope, add_up, add_up, 2 * len(rows))
+    return moved(found, lambda part: part.reshape(x.shape) if axis is None else np.moveaxis(part, 0, axis))
+
+
 def _chosen(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     """`where` hands its result from one branch; its condition only says which."""
     if k == 0:
@@ -284,6 +323,8 @@ DEFINITIONS: dict[str, Handler] = {
     "amin": _extreme,
     "matmul": _multiplied,
     "outer": _every_product,
+    "kron": _kronecker,
+    "cumprod": _running_product,
     "where": _chosen,
     **{op.name: _compared for op in OPS.values() if op.comparison},
     **dict.fromkeys(STEPS, _stepped),
