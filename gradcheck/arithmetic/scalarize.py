@@ -37,8 +37,9 @@ def written_out(graph: Graph, point: Mapping[str, Any], apart: Container[int] = 
         point: its inputs. Whole-number arrays, which say where to look things up, are not numbers to
             calculate with and do not become nodes; other numbers decide about nothing but the order in which
             a matrix is eliminated.
-        apart: the gates that get nodes of their own although they only move elements: then the gradient of
-            an element is that of this gate's value, and not of all that share the number.
+        apart: the gates that get nodes of their own although they only move elements, or use one element of
+            their result for another: then the gradient of an element is that of this gate's value, and not of
+            all that share the number.
 
     Returns:
         the graph of single numbers, whose output is the sum of the output's elements, and for each node
@@ -70,12 +71,20 @@ def written_out(graph: Graph, point: Mapping[str, Any], apart: Container[int] = 
         known = len(builder.result)
         function = builder.system.function(graph.ops[node], graph.params.get(node, ()))
         values[node] = np.asarray(function(*[values[k] for k in graph.operands(node)]))
-        if node in apart and (values[node] < known).any():
+        if node in apart and _shared(builder.result, values[node], known):
             values[node] = builder.elementwise("identity", values[node])
     builder.span = (graph.start[graph.output], graph.end[graph.output], graph.at[graph.output])
     total = builder.system.function("sum", (("axis", None), ("keepdims", False)))(values[graph.output])
     builder.result.output = int(total)
     return builder.result, values
+
+
+def _shared(graph: Graph, cells: Any, known: int) -> bool:
+    """Return whether the cells of a gate are nodes from before it, or go on to be used within it."""
+    if (cells < known).any():
+        return True
+    within = [operand for node in range(known, len(graph)) for operand in graph.operands(node)]
+    return bool(np.isin(cells, within).any())
 
 
 def single_numbers(point: Mapping[str, Any]) -> dict[str, float]:
