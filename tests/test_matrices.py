@@ -16,9 +16,11 @@ from gradcheck.arithmetic import arrays, balls, matrices
 from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.arithmetic.floats import FLOATS
 from gradcheck.arithmetic.scalarize import single_numbers, written_out
+from gradcheck.engines.matrix_slopes import _slopes
 from gradcheck.errors import DomainError, Source
 from gradcheck.graph.evaluation import evaluate
 from gradcheck.language.parser import parse
+from gradcheck.ops import OPS
 from gradcheck.ops.conditions import DEFINITE, POSITIVE, REGULAR
 
 Array = Any
@@ -203,6 +205,28 @@ def test_the_network_sorts(n: int) -> None:
     several = np.array(list(itertools.product((0, 1), repeat=n)) if n < 9 else rng.integers(0, 2, (500, n)))
     names = {"min": np.minimum, "max": np.maximum}
     assert np.array_equal(matrices.ordered(lambda op, *x: names[op](*x), several), np.sort(several))
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e3, 1e6, 1e9, 1e12, 1e16])
+@pytest.mark.parametrize("n", [1, 2, 5])
+@pytest.mark.parametrize("op", ["inv", "det", "pinv"])
+def test_local_differences_of_a_matrix_hold_the_truth(op: str, n: int, spread: float) -> None:
+    """However close to a singular one; the rules in balls are the truth."""
+    left, right = (np.linalg.qr(drawn(n, n, seed=k))[0] for k in (1, 2))
+    x = left @ np.diag(np.geomspace(1.0, 1 / spread, n)) @ right
+    function = FLOAT_ARRAYS.function(op)
+    out = np.asarray(function(x))
+    slope, error = _slopes(function, x)
+    exact = arrays.of(balls.system(80))
+    with exact.active():
+        balled = np.vectorize(exact.literal, otypes=[object])(np.vectorize(repr, otypes=[object])(x))
+        value, rule = exact.function(op)(balled), exact.rule(op, (), OPS[op].ranks([x]))
+        ones = np.vectorize(lambda k: exact.literal(str(int(k))), otypes=[object])
+        units = np.eye(out.size).reshape(-1, *out.shape)
+        truth = [np.vectorize(float)(rule.fast(ones(unit)[()], balled, value)[0]) for unit in units]
+    assert (np.abs(slope.T - np.array(truth).reshape(out.size, -1)) <= error.T).all()
+    if spread < 1e4:
+        assert (error <= 1e-5 * np.abs(slope).max()).all()
 
 
 LARGE = [

@@ -335,7 +335,8 @@ FLOATS: dict[str, Function] = {
     "logdet": _logdet,
     "slogdet": _slogdet,
     "solve": _solve,
-    "pinv": _regular_or_nan(np.linalg.pinv),
+    # Full rank is asked for, so no singular value is taken for zero.
+    "pinv": _regular_or_nan(partial(np.linalg.pinv, rcond=0.0)),
     "cholesky": _regular_or_nan(lambda x: np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2)),
     "cofactor": _float_cofactors,
     "sort": lambda x, axis=-1: np.sort(x, axis=axis),

@@ -266,6 +266,25 @@ def _running_product(gate: Gate, flow: BarredFlow, _: int) -> BarredFlow:
     return moved(found, lambda part: part.reshape(x.shape) if axis is None else np.moveaxis(part, 0, axis))
 
 
+def _sorted(gate: Gate, flow: BarredFlow, _: int) -> BarredFlow:
+    """Each place of the result moves as the element that has come there; who is first of equal ones nobody knows."""
+    (x,) = gate.operands
+    order = np.argsort(x, axis=-1, kind="stable")
+
+    def back(part: Array) -> Array:
+        whole = np.zeros(x.shape)
+        np.put_along_axis(whole, order, part, -1)
+        return whole
+
+    found = moved(flow, back)
+    tied = np.diff(gate.out, axis=-1) == 0
+    if not tied.any():
+        return found
+    beside = [(0, 0)] * (x.ndim - 1)
+    doubt = back(np.pad(tied, [*beside, (1, 0)]) | np.pad(tied, [*beside, (0, 1)]))
+    return found._replace(bar=np.where(doubt > 0, np.inf, 0.0 if found.bar is None else found.bar))
+
+
 def _chosen(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     """`where` hands its result from one branch; its condition only says which."""
     if k == 0:
@@ -324,6 +343,7 @@ DEFINITIONS: dict[str, Handler] = {
     "matmul": _multiplied,
     "outer": _every_product,
     "kron": _kronecker,
+    "sort": _sorted,
     "cumprod": _running_product,
     "where": _chosen,
     **{op.name: _compared for op in OPS.values() if op.comparison},
