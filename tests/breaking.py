@@ -21,7 +21,13 @@ MUTATIONS = {
 
 
 def mutated(rule: str, mutation: str) -> str:
-    """Return the broken text of a rule; `select(c, g)` is broken inside, where it lets g through."""
+    """Return the broken text of a rule; `select(c, g)` is broken inside, where it lets g through.
+
+    Of several statements the last is broken.
+    """
+    *stages, rule = rule.split("; ")
+    if stages:
+        return "; ".join([*stages, mutated(rule, mutation)])
     template = MUTATIONS[mutation]
     inside = re.fullmatch(r"select\((.*), g\)", rule)
     return f"select({inside[1]}, {template.format('g')})" if inside else template.format(rule)

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 from breaking import MUTATIONS, mutated, replaced, rules_replaced
 from support import cases
 
 import gradcheck
+from gradcheck.checking.check import check_problem
+from gradcheck.checking.problem import Origin, Problem
+from gradcheck.checking.settings import Settings
+from gradcheck.errors import Source
+from gradcheck.graph.graph import Graph
 from gradcheck.ops import OPS
 
 ROWS = cases("array_ops.jsonl")
@@ -56,8 +62,30 @@ def test_broken_rule_is_caught(row: dict[str, Any]) -> None:
     assert missed == []
 
 
-def test_every_rank_of_the_matrix_product_is_tested() -> None:
-    assert {row["ranks"] for row in ROWS if row["op"] == "matmul"} == set(OPS["matmul"].vjp)
+def made_of_a_number(name: str, shape: tuple[int, ...]) -> str:
+    """Return the verdict on an array made of a number that is an input, which no text can say."""
+    graph = Graph(Source("", "a program"))
+    x, w = graph.input("x"), graph.input("w")
+    array = graph.gate(name, [x], (("shape", shape),))
+    graph.output = graph.gate("sum", [graph.gate("mul", [array, w])], (("axis", None), ("keepdims", False)))
+    rng = np.random.default_rng(4)
+    point = {"x": np.array(1.5), "w": rng.standard_normal(shape * 2 if len(shape) == 1 and name == "eye" else shape)}
+    problem = Problem(Origin("a program"), graph, ["x"], lambda: [point], ["x"])
+    return check_problem(problem, Settings()).verdict
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3)])
+@pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.made])
+def test_an_array_made_of_a_number(name: str, shape: tuple[int, ...]) -> None:
+    assert made_of_a_number(name, shape) == "agree"
+    for mutation in MUTATIONS:
+        with rules_replaced(name, "vjp", (mutated(OPS[name].vjp[0], mutation),)):
+            assert made_of_a_number(name, shape) == "disagree"
+
+
+def test_every_rank_is_tested() -> None:
+    for name, op in OPS.items():
+        assert {row["ranks"] for row in ROWS if row["op"] == name and op.by_rank} == op.by_rank.keys()
 
 
 def test_every_two_operand_rule_is_swapped_once() -> None:

@@ -72,6 +72,8 @@ INDICES: list[tuple[tuple[Any, ...], tuple[int, ...]]] = [
     ((slice(1, 3), 0), (2,)),
     ((..., None, -1), (4, 1)),
     ((slice(None, None, -2),), (2, 3)),
+    (((3, 0, 3),), (3, 3)),
+    ((slice(1, 3), (2, 0)), (2, 2)),
 ]
 
 ARRAY_OPS: dict[str, list[tuple[dict[str, Any], *tuple[tuple[int, ...], ...]]]] = {
@@ -112,6 +114,30 @@ ARRAY_OPS: dict[str, list[tuple[dict[str, Any], *tuple[tuple[int, ...], ...]]]] 
     "linear": [({}, (2, 3), (4, 3), (4,)), ({}, (3,), (4, 3), (4,))],
     "linear_map": [({}, (2, 3), (4, 3)), ({}, (3,), (4, 3))],
     "squared_error": [({}, (2, 3), (2, 3))],
+    "inv": [({}, ()), ({}, (3, 3)), ({}, (2, 2, 2))],
+    **{
+        name: [({}, (1, 1)), ({}, (3, 3)), ({}, (2, 3, 3))]
+        for name in ("det", "logdet", "slogdet", "cholesky", "cofactor")
+    },
+    "solve": [({}, x, y) for x, y in [((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 3, 3), (3, 1)), ((3, 3), (2, 3, 3))]],
+    "pinv": [({}, (3, 2)), ({}, (2, 3)), ({}, (2, 3, 2))],
+    **{name: [({}, (3, 3)), ({}, (2, 3))] for name in ("trace", "eye_like")},
+    "diag": [({}, (3,)), ({}, (3, 3)), ({}, (3, 2))],
+    "diagonal": [({}, (3, 3))],
+    "undiag": [({}, (3,), (3, 3)), ({}, (2,), (3, 2))],
+    **{name: [({}, (3, 3)), ({"k": -1}, (2, 3, 2)), ({"k": 1}, (2, 3))] for name in ("tril", "triu")},
+    "kron": [({}, (2,), (3,)), ({}, (2, 1), (2, 3))],
+    "blocks": [({}, (6,), (2,), (3,)), ({}, (4, 3), (2, 1), (2, 3))],
+    "cross": [({}, (3,), (3,)), ({}, (2, 3), (3,))],
+    "norm_p": [({"p": 3}, (3,)), ({"p": 1.5, "axis": 0}, (2, 3)), ({"p": 1, "axis": -1, "keepdims": True}, (2, 3))],
+    **{name: [({}, (3,)), ({}, (2, 3))] for name in ("norm_1", "norm_inf")},
+    "cumprod": [({}, (2, 3)), ({"axis": 1}, (2, 3))],
+    "cumprod_slopes": [({}, (6,), (2, 3)), ({"axis": 1}, (2, 3), (2, 3))],
+    "sort": [({}, (4,)), ({}, (2, 3)), ({}, (1,))],
+    "topk": [({"k": 2}, (4,)), ({"k": 1}, (2, 3)), ({"k": 3}, (3,))],
+    "pad": [({"width": 1}, (2, 3)), ({"width": (1, 2)}, (3,)), ({"width": ((0, 1), (2, 0))}, (2, 3))],
+    "unpad": [({"width": 1}, (4, 5), (2, 3)), ({"width": (1, 2)}, (6,), (3,))],
+    **{name: [({"shape": shape}, ()) for shape in ((3,), (2, 3))] for name in ("eye", "ones", "zeros")},
     **{f"{kind}cross_entropy": [({}, (2, 3), (2, 3)), ({"axis": 0}, (3,), (3,))] for kind in ("", "weighted_")},
     **{
         f"mean_{kind}cross_entropy": [({"n": 4}, (4, 3), (4, 3)), ({"n": 2, "axis": 0}, (3, 2), (3, 2))]
@@ -184,9 +210,9 @@ def run_graph(graph: Graph, at: Mapping[str, Any], arrays: bool = True) -> Any:
     return values[graph.output]
 
 
-def texts(row: Op, ranks: str) -> dict[str, tuple[str, ...]]:
+def texts(row: Op, ranks: tuple[int, ...]) -> dict[str, tuple[str, ...]]:
     """Return every text of a row over its arguments, g and out."""
-    rules = row.rules(tuple(map(int, ranks)))
+    rules = row.rules(ranks)
     found = {"form": row.form, "forward": row.forward}
     return {
         **{what: (text,) for what, text in found.items() if text},
@@ -203,9 +229,8 @@ def cases_of(op: str, params: Mapping[str, Any], at: dict[str, Any]) -> list[Cas
     found = [Case(f"{op} call {params}", whole, at)]
     g = np.random.default_rng(7).uniform(0.5, 2, np.shape(out))
     everything = {"g": g if np.ndim(g) else float(g), **at, "out": out if np.ndim(out) else float(out)}
-    ranks = "".join("1" if np.ndim(at[name]) == 1 else "2" for name in row.args)
     static = {**row.params, **params}
-    for what, written in texts(row, ranks).items():
+    for what, written in texts(row, tuple(np.ndim(at[name]) for name in row.args)).items():
         for k, text in enumerate(written):
             names = list(everything)
             graph = parse(Source(text, "rule"), names, static_names=static, internal=True, functions=row.functions)
@@ -238,7 +263,7 @@ def points(op: str, count: int = 4) -> list[dict[str, Any]]:
 
 def _unchecked(op: str) -> list[Case]:
     row = OPS[op]
-    written = [text for what in texts(row, "").values() for text in what if "select" not in text]
+    written = [text for what in texts(row, ()).values() for text in what if "select" not in text]
     names = ["g", *row.args, "out"]
     return [Case(op, parse(Source(text, "rule"), names, internal=True), {}) for text in written]
 
@@ -255,6 +280,8 @@ def operand(op: str, name: str, shape: tuple[int, ...], generator: Any) -> Any:
         return generator.integers(0, 5, shape).astype(float)
     if name == "c":
         return generator.integers(0, 2, shape).astype(float)
+    if OPS[op].eliminates and name == "x" and len(shape) > 1 and shape[-2] == shape[-1]:
+        return generator.normal(size=shape) + 4 * np.eye(shape[-1])
     return generator.normal(size=shape) if op not in ("pow", "digamma") else generator.uniform(0.2, 3, shape)
 
 
@@ -487,6 +514,20 @@ ARRAYS_WRITTEN = [
     ("y*(x > 0)", "y · (x > 0)", r"y \cdot \left[x > 0\right]", "y * (x > 0.0)"),
     ("sum(x == y)", "sum(x == y)", r"\operatorname{sum}(\left[x = y\right])", "np.sum(1.0 * (x == y))"),
     ("norm(x)", "norm(x)", r"\left\|x\right\|", "np.sqrt(np.sum(x**2))"),
+    ("-inv(x) @ y", "-inv(x) @ y", r"(-x^{-1})\,y", "-inv(x) @ y"),
+    ("solve(x + y, z)", "solve(x + y, z)", r"(x + y)^{-1}\,z", "np.linalg.solve(x + y, z)"),
+    ("pinv(x)*det(y)", "pinv(x) · det(y)", r"x^{+} \cdot \det(y)", "np.linalg.pinv(x) * np.linalg.det(y)"),
+    ("trace(x) + logdet(y)", "trace(x) + logdet(y)", r"\operatorname{tr}(x) + \log\det(y)",
+     "np.trace(x) + np.linalg.slogdet(y)[1]"),
+    ("kron(x + y, z)*2", "kron(x + y, z) · 2", r"((x + y) \otimes z) \cdot 2", "np.kron(x + y, z) * 2.0"),
+    ("x - cross(y, z)", "x - cross(y, z)", r"x - (y \times z)", "x - np.cross(y, z)"),
+    ("norm(x, ord=3, axis=0)", "norm(x, ord=3, axis=0)", r"\left\|x\right\|_{3, \text{axis }0}",
+     "np.linalg.norm(x, ord=3, axis=0)"),
+    ("norm(x, ord=inf)", "norm(x, ord=inf)", r"\left\|x\right\|_{\infty}", "np.linalg.norm(x, ord=np.inf)"),
+    ("x*eye(3) + ones(2, 3)", "x · eye(3) + ones(2, 3)", r"x \cdot I_{3} + \mathbf{1}_{2 \times 3}",
+     "x * np.eye(3) + np.ones((2, 3))"),
+    ("x[[0, 2], 1:] + topk(y, 2)", "x[[0, 2], 1:] + topk(y, k=2)",
+     r"x_{[0,2],1:} + \operatorname{topk}_{\text{k}=2}(y)", "x[[0, 2], 1:] + np.sort(y)[..., :-3:-1]"),
     ("sigmoid(x)*relu(y)", "σ(x) · relu(y)", r"\sigma(x) \cdot \operatorname{relu}(y)",
      "sigmoid(x) * np.maximum(y, 0.0)"),
 ]  # fmt: skip

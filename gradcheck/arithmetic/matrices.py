@@ -66,12 +66,36 @@ def determinant(do: Do, x: Array, order: Callable[[], Array]) -> Array:
     n = x.shape[-1]
     if n > LAPLACE:
         return _pivots(do, x, order())
-    minors = {(j,): x[..., 0, j] for j in range(n)}
+    minors: dict[tuple[int, ...], Array] = {(j,): x[..., 0, j] for j in range(n)}
     for row in range(1, n):
         minors = {
             columns: _expanded(do, x[..., row, :], columns, minors) for columns in combinations(range(n), row + 1)
         }
     return minors[tuple(range(n))]
+
+
+def divided_by_whole_numbers(do: Do, matmul: Function, whole: Callable[[int], Any], x: Array) -> Array:
+    """Return the determinant without pivots, for singular matrices (Faddeev and LeVerrier).
+
+    Args:
+        do: computes an elementwise op.
+        matmul: multiplies matrices.
+        whole: returns a whole number.
+        x: the matrices.
+    """
+    n, power = x.shape[-1], x
+    for k in range(1, n):
+        rest = power.copy()
+        share = do("div", _trace(do, power), whole(k))
+        for i in range(n):
+            rest[..., i, i] = do("sub", power[..., i, i], share)
+        power = matmul(x, rest)
+    found = do("div", _trace(do, power), whole(n))
+    return found if n % 2 else do("neg", found)
+
+
+def _trace(do: Do, x: Array) -> Array:
+    return reduce(partial(do, "add"), [x[..., i, i] for i in range(x.shape[-1])])
 
 
 def _expanded(do: Do, row: Array, columns: tuple[int, ...], minors: dict[tuple[int, ...], Array]) -> Array:
@@ -163,7 +187,7 @@ def diag(x: Array, *, zero: Any = 0) -> Array:
     """Return the diagonal of a matrix, or the matrix with a diagonal."""
     x = np.asanyarray(x)
     if x.ndim == 2:
-        return np.diagonal(x)
+        return np.diagonal(x).copy()
     result = np.full((len(x), len(x)), zero, dtype=x.dtype)
     np.fill_diagonal(result, x)
     return result
@@ -194,6 +218,11 @@ def pad(x: Array, *, width: Any, zero: Any = 0) -> Array:
 
 def _inside(shape: tuple[int, ...], width: Any) -> tuple[slice, ...]:
     return tuple(slice(before, before + n) for n, (before, _) in zip(shape, pairs(shape, width), strict=True))
+
+
+def diagonal(x: Array) -> Array:
+    """Return the diagonal of a matrix."""
+    return np.diagonal(x).copy()
 
 
 def undiag(g: Array, x: Array) -> Array:
@@ -235,17 +264,17 @@ def cofactors(x: Array, trace: Callable[[Array], Any], one: Any) -> Array:
     power = unit
     for k in range(1, n):
         product = x @ power
-        power = product - unit * (trace(product) / k)[..., None, None]
+        power = product - unit * np.asarray(trace(product) / k)[..., None, None]
     return np.swapaxes(power if n % 2 else -power, -1, -2)
 
 
 MOVES: dict[str, Function] = {
     "diag": diag,
+    "diagonal": diagonal,
     "tril": partial(_triangle, upper=False),
     "triu": partial(_triangle, upper=True),
     "eye": eye,
-    "ones": lambda x, shape: np.broadcast_to(np.asanyarray(x), shape),
-    "zeros": lambda x, shape: np.broadcast_to(np.asanyarray(x), shape),
+    **dict.fromkeys(("ones", "zeros"), lambda x, shape: np.full(shape, x)),
     "pad": pad,
 }
 """Ops that need no arithmetic; what they fill in is their argument `zero`."""
@@ -306,7 +335,8 @@ FLOATS: dict[str, Function] = {
     "logdet": _logdet,
     "slogdet": _slogdet,
     "solve": _solve,
-    "pinv": _regular_or_nan(np.linalg.pinv),
+    # Full rank is asked for, so no singular value is taken for zero.
+    "pinv": _regular_or_nan(partial(np.linalg.pinv, rcond=0.0)),
     "cholesky": _regular_or_nan(lambda x: np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2)),
     "cofactor": _float_cofactors,
     "sort": lambda x, axis=-1: np.sort(x, axis=axis),

@@ -37,8 +37,9 @@ def written_out(graph: Graph, point: Mapping[str, Any], apart: Container[int] = 
         point: its inputs. Whole-number arrays, which say where to look things up, are not numbers to
             calculate with and do not become nodes; other numbers decide about nothing but the order in which
             a matrix is eliminated.
-        apart: the gates that get nodes of their own although they only move elements: then the gradient of
-            an element is that of this gate's value, and not of all that share the number.
+        apart: the gates that get nodes of their own although they only move elements, or use one element of
+            their result for another: then the gradient of an element is that of this gate's value, and not of
+            all that share the number.
 
     Returns:
         the graph of single numbers, whose output is the sum of the output's elements, and for each node
@@ -74,12 +75,20 @@ def written_out(graph: Graph, point: Mapping[str, Any], apart: Container[int] = 
             assert graph.right[node] in positions
         function = builder.system.function(graph.ops[node], graph.params.get(node, ()))
         values[node] = np.asarray(function(*[values[k] for k in graph.operands(node)]))
-        if node in apart and (values[node] < known).any():
+        if node in apart and _shared(builder.result, values[node], known):
             values[node] = builder.elementwise("identity", values[node])
     builder.span = (graph.start[graph.output], graph.end[graph.output], graph.at[graph.output])
     total = builder.system.function("sum", (("axis", None), ("keepdims", False)))(values[graph.output])
     builder.result.output = int(total)
     return builder.result, values
+
+
+def _shared(graph: Graph, cells: Any, known: int) -> bool:
+    """Return whether the cells of a gate are nodes from before it, or go on to be used within it."""
+    if (cells < known).any():
+        return True
+    within = [operand for node in range(known, len(graph)) for operand in graph.operands(node)]
+    return bool(np.isin(cells, within).any())
 
 
 def single_numbers(point: Mapping[str, Any]) -> dict[str, float]:
@@ -193,10 +202,20 @@ class _Builder:
             total = total[..., 0, :]
         return total[..., 0] if y.ndim == 1 else total
 
+    def at_point(self, x: Any) -> Any:
+        """Return the numbers of nodes at the point."""
+        numbers, _ = evaluate(self.result, FLOATS, self.inputs)
+        return np.array(numbers, dtype=float)[x]
+
     def order(self, x: Any) -> Any:
         """Return the order of the rows in which each matrix is eliminated, by its numbers at the point."""
-        numbers, _ = evaluate(self.result, FLOATS, self.inputs)
-        return matrices.pivoted(np.array(numbers, dtype=float)[x])
+        return matrices.pivoted(self.at_point(x))
+
+    def determinant(self, x: Any) -> Any:
+        if x.shape[-1] > matrices.LAPLACE and (np.linalg.matrix_rank(self.at_point(x)) < x.shape[-1]).any():
+            whole = lambda k: np.array(self.literal(str(k)))  # noqa: E731 (an argument)
+            return matrices.divided_by_whole_numbers(self.elementwise, self.matmul, whole, x)
+        return matrices.determinant(self.elementwise, x, lambda: self.order(x))
 
     def inverse(self, x: Any) -> Any:
         if not x.ndim:
@@ -248,7 +267,7 @@ class _Builder:
             **{op: self.filled(op) for op in ("windows", "diag", "tril", "triu", "eye", "pad")},
             "inv": self.inverse,
             "solve": self.solve,
-            "det": lambda x: matrices.determinant(self.elementwise, x, lambda: self.order(x)),
+            "det": self.determinant,
             "pinv": lambda x: matrices.pseudo_inverse(self.matmul, self.inverse, x),
             "cholesky": lambda x: matrices.cholesky(self.elementwise, x, self.constant("0"), self.constant("0.5")),
             "kron": lambda x, y: matrices.kron(self.elementwise, x, y),

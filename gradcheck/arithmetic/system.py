@@ -81,7 +81,7 @@ class System:
                 found = partial(native, **dict(params)) if params else native
             else:
                 row = OPS[op]
-                text = (row.forward if self.stable else None) or row.form
+                text = (row.forward if self.stable else None) or row.form or row.alone
                 if text is None:
                     raise NotImplementedError(f"{self.name} has no {op}")
                 found = self.compile([text], row.args, params, single=True, functions=row.functions)

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 from gradcheck.checking.values import Value, constant
 from gradcheck.errors import LanguageError, PointError, Source, UsageError
 from gradcheck.language.static import skip_blanks
+from gradcheck.language.tokens import WORD
 
 EXAMPLE = "as in --over x=-5..5,y=0..1"
 
-_NAME = re.compile(r"\s*([^\W0-9]\w*)\s*=(?!=)")
+_NAME = re.compile(rf"\s*({WORD})\s*=(?!=)")
 
 
 class Interval(NamedTuple):

@@ -76,6 +76,9 @@ def _check_arrays(graph: Graph, values: Values) -> None:
     for node in graph.gates:
         bad = ~np.isfinite(values[node])
         if not np.any(bad):
+            if OPS[graph.ops[node]].eliminates:
+                # Rounding gives singular matrices an inverse.
+                _refuse_matrix(graph, node, [np.asarray(values[k]) for k in graph.operands(node)])
             continue
         index = tuple(int(k) for k in np.argwhere(bad)[0])
         operands = [values[k] for k in graph.operands(node)]

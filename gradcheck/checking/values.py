@@ -19,16 +19,17 @@ from gradcheck.errors import LanguageError, PointError, Source
 from gradcheck.language.array_files import MAX_ELEMENTS
 from gradcheck.language.parser import parse
 from gradcheck.language.static import skip_blanks
+from gradcheck.language.tokens import WORD
 
 Shape = tuple[int, ...]
 
 MAX_AXES = 32
 
-_NAME = re.compile(r"\s*([^\W0-9]\w*)\s*(=?)(?!=)")
+_NAME = re.compile(rf"\s*({WORD})\s*(=?)(?!=)")
 _NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(?=[,;\]]|$)")
 _GENERATOR = re.compile(r"\s*(randn|rand|zeros|ones|eye|linspace|arange)\s*\(([^()]*)\)\s*(?=[,;\]]|$)")
 _FILE = re.compile(r"\s*@([^,;]+)")
-_NEXT = re.compile(r"\s([^\W0-9]\w*)\s*=(?!=)")
+_NEXT = re.compile(rf"\s({WORD})\s*=(?!=)")
 
 
 class Value:

@@ -192,7 +192,7 @@ CROSS_ENTROPIES: tuple[tuple[str, tuple[str, ...], Condition], ...] = (
 SHORTCUTS = (
     Shortcut(
         "sigmoid", "x",
-        ("1/(1 + exp(-x))", "inv(1 + exp(-x))", "(1 + exp(-x))^(-1)", "exp(x)/(1 + exp(x))"),
+        ("1/(1 + exp(-x))", "reciprocal(1 + exp(-x))", "(1 + exp(-x))^(-1)", "exp(x)/(1 + exp(x))"),
     ),
     Shortcut(
         "tanh", "x",

@@ -16,7 +16,7 @@ from gradcheck.arithmetic.arrays import FLOAT_ARRAYS
 from gradcheck.engines.flows import Array
 from gradcheck.graph.graph import Params
 from gradcheck.ops import OPS
-from gradcheck.ops.shapes import axes
+from gradcheck.ops.shapes import axes, cumulative
 
 
 class Point(NamedTuple):
@@ -177,7 +177,7 @@ def shifted(op: str, params: Params, shape: tuple[int, ...]) -> Params:
     row = OPS[op]
     if "axis" in row.params:
         chosen = found.get("axis", row.params["axis"])
-        if op == "cumsum" or isinstance(chosen, int):
+        if row.shape is cumulative or isinstance(chosen, int):
             found["axis"] = axes(shape, chosen)[0] if chosen is not None else None
         else:
             found["axis"] = axes(shape, chosen)
@@ -197,7 +197,7 @@ def shifted(op: str, params: Params, shape: tuple[int, ...]) -> Params:
 def _indifferent(op: str, params: Params) -> bool:
     """Whether an op does not notice an axis behind its operand's own, once its axes are shifted."""
     row = OPS[op]
-    flattens = op == "cumsum" and dict(params).get("axis") is None
+    flattens = row.shape is cumulative and dict(params).get("axis") is None
     return len(row.args) == 1 and not flattens and not row.params.keys().isdisjoint(("axis", "axes", "index"))
 
 

@@ -227,6 +227,64 @@ def _every_product(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     return contracted(flow, slope, lambda g, d: np.einsum(way, g, d), fast, len(other))
 
 
+def _kronecker(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
+    """`kron` has every product of an element of one operand with an element of the other, their axes in turn."""
+    x, y = gate.operands
+    other = gate.operands[1 - k]
+    slope = 0.5 * other - -0.5 * other
+    letters = ("ij"[: x.ndim], "pq"[: y.ndim])
+    way = f"{''.join(map(''.join, zip(*letters, strict=True)))},{letters[1 - k]}->{letters[k]}"
+    apart = [n for pair in zip(x.shape, y.shape, strict=True) for n in pair]
+
+    def add_up(g: Array, d: Array) -> Array:
+        return np.einsum(way, g, d)
+
+    return contracted(moved(flow, lambda part: np.reshape(part, apart)), slope, add_up, add_up, other.size)
+
+
+MOST_SLOPES = 10_000_000
+"""Slopes of a running product that are written down."""
+
+
+def _running_product(gate: Gate, flow: BarredFlow, _: int) -> BarredFlow:
+    """A running product is linear in each factor so far: its slope is the product of the others."""
+    x, axis = gate.operands[0], gate.params.get("axis")
+    rows = np.ravel(x) if axis is None else np.moveaxis(x, axis, 0)
+    if len(rows) * rows.size > MOST_SLOPES:
+        return BarredFlow(np.zeros(x.shape), bar=np.full(x.shape, np.inf))
+    slope, before = np.zeros((len(rows), *rows.shape)), np.ones(rows.shape[1:])
+    for k, row in enumerate(rows):
+        slope[k] = slope[k - 1] * row
+        slope[k, k] = before
+        before = before * row
+
+    def add_up(g: Array, d: Array) -> Array:
+        return np.einsum("k...,ki...->i...", g, d)
+
+    first = flow if axis is None else moved(flow, lambda part: np.moveaxis(part, axis, 0))
+    found = contracted(first, slope, add_up, add_up, 2 * len(rows))
+    return moved(found, lambda part: part.reshape(x.shape) if axis is None else np.moveaxis(part, 0, axis))
+
+
+def _sorted(gate: Gate, flow: BarredFlow, _: int) -> BarredFlow:
+    """Each place of the result moves as the element that has come there; who is first of equal ones nobody knows."""
+    (x,) = gate.operands
+    order = np.argsort(x, axis=-1, kind="stable")
+
+    def back(part: Array) -> Array:
+        whole = np.zeros(x.shape)
+        np.put_along_axis(whole, order, part, -1)
+        return whole
+
+    found = moved(flow, back)
+    tied = np.diff(gate.out, axis=-1) == 0
+    if not tied.any():
+        return found
+    beside = [(0, 0)] * (x.ndim - 1)
+    doubt = back(np.pad(tied, [*beside, (1, 0)]) | np.pad(tied, [*beside, (0, 1)]))
+    return found._replace(bar=np.where(doubt > 0, np.inf, 0.0 if found.bar is None else found.bar))
+
+
 def _chosen(gate: Gate, flow: BarredFlow, k: int) -> BarredFlow:
     """`where` hands its result from one branch; its condition only says which."""
     if k == 0:
@@ -273,7 +331,9 @@ DEFINITIONS: dict[str, Handler] = {
     "getitem": _written_through,
     "concat": _copied,
     "windows": _copied,
-    **dict.fromkeys(("select_index", "lookup", "diag", "tril", "triu", "eye", "ones", "zeros", "pad"), _copied),
+    **dict.fromkeys(
+        ("select_index", "lookup", "diag", "diagonal", "tril", "triu", "eye", "ones", "zeros", "pad"), _copied
+    ),
     "fold": _folded,
     "sum": _summed,
     "cumsum": _running,
@@ -282,6 +342,9 @@ DEFINITIONS: dict[str, Handler] = {
     "amin": _extreme,
     "matmul": _multiplied,
     "outer": _every_product,
+    "kron": _kronecker,
+    "sort": _sorted,
+    "cumprod": _running_product,
     "where": _chosen,
     **{op.name: _compared for op in OPS.values() if op.comparison},
     **dict.fromkeys(STEPS, _stepped),

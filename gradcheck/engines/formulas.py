@@ -14,7 +14,7 @@ from gradcheck.ops.op import Op
 
 def definition(row: Op, params: Params) -> Graph | None:
     """Return the graph of an op's own definition, arranged as float64 computes it; None if it has none."""
-    text = row.forward or row.form
+    text = row.forward or row.form or row.alone
     return None if text is None else _parsed(row.name, text, _Static({**row.params, **dict(params)}))
 
 

@@ -21,6 +21,7 @@ from gradcheck.engines.definitions import COPYING, DEFINITIONS, NUMBERS, Gate
 from gradcheck.engines.elementwise_slopes import NATURAL, Close, slopes
 from gradcheck.engines.flows import Array, BarredFlow, joined, to_shape, weighted
 from gradcheck.engines.formulas import definition
+from gradcheck.engines.matrix_slopes import pulled
 from gradcheck.engines.rounding import inside
 from gradcheck.graph.evaluation import Values, evaluate
 from gradcheck.graph.graph import Graph, Params
@@ -106,6 +107,8 @@ class DifferencePass:
             return DEFINITIONS[op](gate, flow, place)
         if OPS[op].elementwise:
             return to_shape(self._elementwise(op, params, flow, operands, out, place), np.shape(operands[place]))
+        if OPS[op].eliminates and OPS[op].form is None and np.ndim(operands[0]):
+            return pulled(function, operands[0], out, flow)
         return self._apart(op, params, flow, operands)[place]
 
     def _elementwise(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import prod
 
@@ -39,7 +40,9 @@ def infer(graph: Graph, inputs: Mapping[str, Shape]) -> list[Shape]:
             else:
                 result[node] = row.shape(*shapes, **dict(graph.params.get(node, ())))
         except ValueError as error:
-            known = [f"`{graph.text(k)}` is {show(result[k])}" for k in operands if len(graph.text(k)) < 40]
+            texts = {k: graph.text(k) for k in operands}
+            named = [k for k in operands if 0 < len(texts[k]) < 40 and texts[k] != graph.text(node)]
+            known = [f"`{texts[k]}` is {show(result[k])}" for k in named]
             hint = "; ".join(known) or None
             at = graph.at[node]
             raise ShapeError(str(error), graph.source, (at, at + 1), hint) from None
@@ -63,22 +66,29 @@ def _refuse_two_readings(graph: Graph, node: int, shapes: list[Shape]) -> None:
         ShapeError: with both spellings.
     """
     at = graph.at[node]
-    left, right = (graph.text(k) for k in graph.operands(node))
+    named = {k: name for name, k in graph.stages.items()}
+    left, right = (named.get(k) or graph.text(k) for k in graph.operands(node))
     if graph.ops[node] == "pow":
-        if len(shapes[0]) > 1 and "".join(right.split()) in ("-1", "(-1)", "−1", "(−1)"):
+        if shapes[0][-2:-1] == shapes[0][-1:] and "".join(right.split()) in ("-1", "(-1)", "−1", "(−1)"):
             raise ShapeError(
-                f"`{graph.text(node)}` of a matrix can be read in two ways", graph.source, (at, at + 1),
-                f"write inv({left}) for the inverse, 1/{left} for the reciprocal of each element",
+                f"`{graph.text(node)}` of a square matrix can be read in two ways", graph.source, (at, at + 1),
+                f"write inv({left}) for the inverse, 1/{_bracketed(left)} for the reciprocal of each element",
             )  # fmt: skip
         return
     sign = graph.source.text[at : at + 1]
     if sign in DOTS:
         a, b = (left, right) if len(left) + len(right) <= 60 else ("a", "b")
-        spelled = f"cross({a}, {b})" if sign == "×" else f"{a} @ {b}"
+        spelled = f"cross({a}, {b})" if sign == "×" else " @ ".join(map(_bracketed, (a, b)))
+        by_element = " * ".join(map(_bracketed, (a, b)))
         raise ShapeError(
             f"`{sign}` between arrays can be read in two ways", graph.source, (at, at + 1),
-            f"write {spelled} for the {DOTS[sign]}, {a} * {b} for the product of each pair of elements",
+            f"write {spelled} for the {DOTS[sign]}, {by_element} for the product of each pair of elements",
         )  # fmt: skip
+
+
+def _bracketed(text: str) -> str:
+    """Return an operand that another operator may stand beside."""
+    return text if re.fullmatch(r"[\w.]+|\w+\([^()]*\)|\([^()]*\)", text) else f"({text})"
 
 
 _ARRAY_OPS = frozenset(op.name for op in OPS.values() if not op.elementwise)

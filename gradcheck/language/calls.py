@@ -106,6 +106,8 @@ class Call:
         if isinstance(order, str) and order != "fro":
             self.fail(source, f"unknown ord `{order}`", ORDERS)
         if order == math.inf and how:
+            if not isinstance(how.get("axis"), int):
+                self.fail(source, "ord=inf takes one axis here", "as in norm(x, ord=inf, axis=0)")
             return OPS["amax"], how
         if order in NORMS and (order in (None, "fro") or not how):
             return OPS[NORMS[order]], how

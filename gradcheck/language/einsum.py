@@ -57,10 +57,9 @@ def _read(subscripts: object, count: int, refuse: Refuse) -> tuple[list[str], st
 def _aligned(graph: Graph, letters: str, operand: int, order: Sequence[str], span: Span) -> int:
     """Return an operand with its axes in order, and one of length 1 for each letter that it lacks."""
     if len(set(letters)) < len(letters):
-        operand, letters = graph.gate("diag", [operand], (), span), letters[0]
+        operand, letters = graph.gate("diagonal", [operand], (), span), letters[0]
     places = sorted(range(len(letters)), key=lambda k: order.index(letters[k]))
-    if places != list(range(len(letters))):
-        operand = graph.gate("transpose", [operand], (("axes", tuple(places)),), span)
+    # Also where nothing is moved: it says how many axes there must be.
+    operand = graph.gate("transpose", [operand], (("axes", tuple(places)),), span)
     index = tuple(slice(None) if letter in letters else None for letter in order)
-    # Also where nothing is added: it says how many axes there must be.
-    return graph.gate("getitem", [operand], (("index", index),), span)
+    return operand if None not in index else graph.gate("getitem", [operand], (("index", index),), span)

@@ -11,10 +11,10 @@ import re
 NUMBER, NAME, CALL, ASSIGN, SYMBOL, NEWLINE, OTHER = range(1, 8)
 """Kinds of token: the number of the last group that matched. CALL and ASSIGN are names too."""
 
-SUPERSCRIPTS = "".join((
-    "\u00aa\u00b2\u00b3\u00b9\u00ba\u02b0-\u02b8\u02e0-\u02e4\u1d2c-\u1d61\u1d78",
-    "\u1d9b-\u1dbf\u2070\u2071\u2074-\u207f\u2c7d",
-))  # fmt: skip
+SUPERSCRIPTS = (
+    "\u00aa\u00b2\u00b3\u00b9\u00ba\u02b0-\u02b8\u02e0-\u02e4\u1d2c-\u1d61\u1d78\u1d9b-\u1dbf"
+    "\u2070\u2071\u2074-\u207f\u2c7d"
+)
 """Letters and digits that are raised, as a class of a regular expression."""
 
 _MARKS = "\u0300-\u036f\u2032-\u2034'"

@@ -16,10 +16,12 @@ from gradcheck.notation.printer import (  # fmt: skip
     PRODUCT,
     SUM,
     Form,
+    Maker,
     Notation,
     Piece,
     bracketed,
     given,
+    made,
     same,
     signed,
     undone,
@@ -53,7 +55,7 @@ FORMS = {
     "ne": Form("{0} != {1}", COMPARISON, (SUM, SUM), bare_sign=True),
 }
 
-SPELLINGS = {"sigmoid": "σ", "amax": "max", "amin": "min"}
+SPELLINGS = {"sigmoid": "σ", "amax": "max", "amin": "min", "diagonal": "diag"}
 """Functions whose sign on the board is not their name."""
 
 
@@ -79,6 +81,8 @@ def _part(part: object) -> str:
     if isinstance(part, slice):
         ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
         return ":".join(ends if part.step is None else [*ends, str(part.step)])
+    if isinstance(part, tuple):
+        return str(list(part))
     return {"None": "None", "Ellipsis": "…"}.get(str(part), str(part))
 
 
@@ -119,14 +123,39 @@ def _setting(key: str, value: object) -> str:
     return f"[{index(value)}]" if key == "index" else str(value)
 
 
+def norm_of(order: str) -> Maker:
+    """Return what writes a norm by its `ord`; "" where that is the parameter p."""
+
+    def make(operands: Sequence[Piece], params: Params) -> Piece:
+        rest = {name: value for name, value in params if name != "p"}
+        said = order or dict(params)["p"]
+        return Piece(called("norm", "norm", [operands[0].text, f"ord={said}"], tuple(rest.items())))
+
+    return make
+
+
+NORMS = {"norm_p": norm_of(""), "norm_1": norm_of("1"), "norm_inf": norm_of("inf")}
+
+FILLED = ("eye", "ones", "zeros")
+"""Arrays made of one number."""
+
+
+def filled(op: str, shape: tuple[int, ...]) -> str:
+    """Return the call that makes such an array."""
+    return f"{op}({', '.join(map(str, shape))})"
+
+
 def _constant(text: str) -> Piece:
     return Piece("π") if text == "pi" else signed(text)
 
 
-BOARD = Notation(
+BOARD: Notation = Notation(
     FORMS,
-    {"pow": _power, "getitem": _getitem, "transpose": _transpose, "untranspose": undone(_transpose), "identity": same},
+    {
+        "pow": _power, "getitem": _getitem, "transpose": _transpose, "untranspose": undone(_transpose),
+        "identity": same, **NORMS, **{op: made(op, lambda: BOARD, filled) for op in FILLED},
+    },
     _call,
     "({})".format,
     _constant,
-)
+)  # fmt: skip

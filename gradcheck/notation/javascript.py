@@ -47,7 +47,7 @@ FORMS = {
     "mul": Form("{0} * {1}", PRODUCT, (NEGATION, POWER)),
     "div": Form("{0} / {1}", PRODUCT, (NEGATION, POWER)),
     "neg": Form("-{0}", NEGATION, (POWER,)),
-    "reciprocal": Form("1 / {0}", PRODUCT, (POWER,)),
+    **dict.fromkeys(("reciprocal", "inv"), Form("1 / {0}", PRODUCT, (POWER,))),
     "square": Form("Math.pow({0}, 2)"),
     "relu": Form("Math.max({0}, 0)"),
     "heaviside": Form("(Math.sign({0}) + 1) / 2", PRODUCT),

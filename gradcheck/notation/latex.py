@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from gradcheck.graph.graph import Params
-from gradcheck.notation.board import index, unsaid
+from gradcheck.notation.board import FILLED, index, unsaid
 from gradcheck.notation.latex_names import on_web, symbol, word
 from gradcheck.notation.printer import (  # fmt: skip
     ATOM,
@@ -26,6 +26,7 @@ from gradcheck.notation.printer import (  # fmt: skip
     Piece,
     bracketed,
     given,
+    made,
     same,
     signed,
     undone,
@@ -35,6 +36,7 @@ __all__ = ["LATEX", "WEB", "number", "symbol"]
 
 _NUMBER = re.compile(r"([-−]?)([0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([-+]?[0-9]+))?")
 _BEGIN, _END = r"\begin{cases} ", r" \end{cases}"
+MADE = {"eye": "I", "ones": r"\mathbf{1}", "zeros": r"\mathbf{0}"}
 _TALL = re.compile(r"\\(?:(?:frac|begin|sqrt)\b|left\()")
 
 
@@ -103,6 +105,30 @@ def _bessel(operands: Sequence[Piece], params: Params) -> Piece:
 
 def _norm(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(rf"\left\|{operands[0].text}\right\|{_subscript('norm', params)}")
+
+
+def _norm_of(order: str) -> Maker:
+    def make(operands: Sequence[Piece], params: Params) -> Piece:
+        rest = tuple((name, value) for name, value in params if name != "p")
+        along = _subscript("norm", rest)[2:-1]
+        said = ", ".join(part for part in (order or str(dict(params)["p"]), along) if part)
+        return Piece(rf"\left\|{operands[0].text}\right\|_{{{said}}}")
+
+    return make
+
+
+def _raised_to(exponent: str) -> Maker:
+    return lambda operands, params: Piece(f"{_raised(operands[0])}^{{{exponent}}}", POWER)
+
+
+def _solve(operands: Sequence[Piece], params: Params) -> Piece:
+    matrix, right = operands
+    return Piece(rf"{_raised(matrix)}^{{-1}}\,{bracketed(LATEX, right, POWER, first=False)}", JUXTAPOSED)
+
+
+def _filled(op: str, shape: tuple[int, ...]) -> str:
+    lengths = r" \times ".join(map(str, shape))
+    return f"{MADE[op]}_{{{lengths}}}"
 
 
 def _iverson(condition: str) -> Piece:
@@ -190,6 +216,8 @@ COMMANDS = {
     **{f"a{name}": rf"\arc{name}" for name in ("sin", "cos", "tan")},
     **{f"a{name}": rf"\operatorname{{ar{name}}}" for name in ("sinh", "cosh", "tanh")},
     "log2": r"\log_{2}", "log10": r"\log_{10}", "max": r"\max", "min": r"\min", "amax": r"\max", "amin": r"\min",
+    "det": r"\det", "logdet": r"\log\det", "trace": r"\operatorname{tr}", "cofactor": r"\operatorname{cof}",
+    "diagonal": r"\operatorname{diag}",
     "sigmoid": r"\sigma", "gamma": r"\Gamma", "digamma": r"\psi",
     "beta": r"\mathrm{B}", "ndtr": r"\Phi", "ndtri": r"\Phi^{-1}", "norm_pdf": r"\varphi", "i0": "I_{0}", "i1": "I_{1}",
     "erfinv": r"\operatorname{erf}^{-1}", "erfcinv": r"\operatorname{erfc}^{-1}", "trigamma": r"\psi^{(1)}",
@@ -201,6 +229,9 @@ FORMS = {
     "sub": Form("{0} - {1}", SUM, (SUM, PRODUCT)),
     "matmul": Form(r"{0}\,{1}", JUXTAPOSED, (JUXTAPOSED, POWER)),
     "neg": Form("-{0}", NEGATION, (JUXTAPOSED,)),
+    # Nobody agrees whether these bind more tightly than a product.
+    "kron": Form(r"{0} \otimes {1}", SUM, (POWER, POWER)),
+    "cross": Form(r"{0} \times {1}", SUM, (POWER, POWER)),
     "sqrt": Form(r"\sqrt{{{0}}}"),
     "cbrt": Form(r"\sqrt[3]{{{0}}}"),
     "abs": Form(r"\left|{0}\right|"),
@@ -210,8 +241,11 @@ FORMS = {
 
 MAKERS: dict[str, Maker] = {
     "mul": _product, "div": _frac, "reciprocal": _inverse, "pow": _power, "square": _square, "exp": _exp,
-    "identity": same, "lgamma": _log_gamma, "polygamma": _polygamma, "iv": _bessel, "norm": _norm, "where": _where,
-    "select": _select,
+    "identity": same, "lgamma": _log_gamma, "polygamma": _polygamma, "iv": _bessel, "norm": _norm,
+    "norm_p": _norm_of(""), "norm_1": _norm_of("1"), "norm_inf": _norm_of(r"\infty"),
+    "inv": _raised_to("-1"), "pinv": _raised_to("+"), "solve": _solve,
+    **{op: made(op, lambda: LATEX, _filled) for op in FILLED},
+    "where": _where, "select": _select,
     "getitem": _getitem, "transpose": _transpose, "untranspose": undone(_transpose), "mT": _transpose,
     **{
         op: _comparison(sign)
@@ -219,7 +253,7 @@ MAKERS: dict[str, Maker] = {
     },
 }  # fmt: skip
 
-LATEX = Notation(FORMS, MAKERS, _call, _round, _constant)
+LATEX: Notation = Notation(FORMS, MAKERS, _call, _round, _constant)
 
 WEB = LATEX._replace(
     makers={**MAKERS, "transpose": _web_transpose, "untranspose": undone(_web_transpose)}, call=_web_call

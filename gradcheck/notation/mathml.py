@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from gradcheck.graph.graph import Params
-from gradcheck.notation.board import BOARD, index
+from gradcheck.notation.board import BOARD, FILLED, index
 from gradcheck.notation.markup import escaped
 from gradcheck.notation.printer import (
     ATOM,
@@ -19,11 +19,15 @@ from gradcheck.notation.printer import (
     OPEN,
     POWER,
     PRODUCT,
+    SUM,
     Form,
+    Maker,
     Notation,
     Piece,
+    applied,
     bracketed,
     given,
+    made,
     same,
     undone,
 )
@@ -49,11 +53,15 @@ FORMS = {
     "reciprocal": Form("<mfrac><mn>1</mn><mrow>{0}</mrow></mfrac>", POWER, (OPEN,)),
     "pow": Form("<msup><mrow>{0}</mrow><mrow>{1}</mrow></msup>", POWER, (ATOM, OPEN)),
     "square": Form("<msup><mrow>{0}</mrow><mn>2</mn></msup>", POWER, (ATOM,)),
+    "inv": Form("<msup><mrow>{0}</mrow><mn>-1</mn></msup>", POWER, (ATOM,)),
+    "pinv": Form("<msup><mrow>{0}</mrow><mo>+</mo></msup>", POWER, (ATOM,)),
+    "kron": Form("{0}<mo>⊗</mo>{1}", SUM, (POWER, POWER)),
+    "cross": Form("{0}<mo>×</mo>{1}", SUM, (POWER, POWER)),
     "sqrt": Form("<msqrt>{0}</msqrt>"),
     "abs": Form('<mrow><mo form="prefix">|</mo>{0}<mo form="postfix">|</mo></mrow>'),
 }
 
-SPELLINGS = {"sigmoid": "σ", "amax": "max", "amin": "min"}
+SPELLINGS = {"sigmoid": "σ", "amax": "max", "amin": "min", "trace": "tr", "diagonal": "diag"}
 
 CASES = '<mrow class="cases"><mo form="prefix" stretchy="true">{</mo><mtable>'
 END = "</mtable></mrow>"
@@ -109,6 +117,26 @@ def _getitem(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(f"<mrow>{bracketed(MATH, operands[0], ATOM)}{place}</mrow>")
 
 
+def _solve(operands: Sequence[Piece], params: Params) -> Piece:
+    return _matmul([applied(MATH, "inv", operands[:1]), operands[1]], ())
+
+
+def _norm_of(order: str) -> Maker:
+    def make(operands: Sequence[Piece], params: Params) -> Piece:
+        said = order or str(dict(params)["p"])
+        rest = settings("norm", tuple((name, value) for name, value in params if name != "p"))
+        below = f"<mtext>{escaped(', '.join(part for part in (said, rest) if part))}</mtext>"
+        bars = [f'<mo form="{side}fix">‖</mo>' for side in ("pre", "post")]
+        return Piece(f"<msub><mrow>{bars[0]}{operands[0].text}{bars[1]}</mrow>{below}</msub>")
+
+    return make
+
+
+def _filled(op: str, shape: tuple[int, ...]) -> str:
+    sign = {"eye": "<mi>I</mi>", "ones": "<mn>𝟏</mn>", "zeros": "<mn>𝟎</mn>"}[op]
+    return f"<msub>{sign}<mtext>{'×'.join(map(str, shape))}</mtext></msub>"
+
+
 def _row(value: str, condition: str) -> str:
     return f"<mtr><mtd>{value}</mtd><mtd>{condition}</mtd></mtr>"
 
@@ -147,11 +175,13 @@ def _constant(text: str) -> Piece:
     return Piece(signed_number(escaped(text)), NEGATION if text.startswith("-") else ATOM, text.startswith("-"))
 
 
-MATH = Notation(
+MATH: Notation = Notation(
     FORMS,
     {
         "neg": _negative, "getitem": _getitem, "where": _where, "select": _select, "identity": same,
-        "matmul": _matmul, "mT": _transpose,
+        "matmul": _matmul, "mT": _transpose, "solve": _solve,
+        "norm_p": _norm_of(""), "norm_1": _norm_of("1"), "norm_inf": _norm_of("∞"),
+        **{op: made(op, lambda: MATH, _filled) for op in FILLED},
         "transpose": _transpose, "untranspose": undone(_transpose),
     },
     _call,

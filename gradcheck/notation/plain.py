@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradcheck.graph.graph import Params
-from gradcheck.notation.board import ASCII, BOARD, FORMS, called, index
-from gradcheck.notation.printer import ATOM, POWER, Form, Notation, Piece, bracketed, signed, undone
+from gradcheck.notation.board import ASCII, BOARD, FILLED, FORMS, called, filled, index
+from gradcheck.notation.printer import ATOM, POWER, Form, Notation, Piece, bracketed, made, signed, undone
 
 MATRIX_TRANSPOSE = Form("{0}.mT", ATOM, (ATOM,))
 
@@ -17,7 +17,7 @@ def _power(operands: Sequence[Piece], params: Params) -> Piece:
 
 
 def _call(op: str, operands: Sequence[str], params: Params) -> str:
-    return called(op.partition("#")[0], op, operands, params)
+    return called({"diagonal": "diag"}.get(op, op.partition("#")[0]), op, operands, params)
 
 
 def _getitem(operands: Sequence[Piece], params: Params) -> Piece:
@@ -31,7 +31,7 @@ def _transpose(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(_call("transpose", [operands[0].text], params))
 
 
-PLAIN = Notation(
+PLAIN: Notation = Notation(
     {**{op: form._replace(text=form.text.translate(ASCII)) for op, form in FORMS.items()}, "mT": MATRIX_TRANSPOSE},
     {
         **BOARD.makers,
@@ -39,6 +39,7 @@ PLAIN = Notation(
         "transpose": _transpose,
         "untranspose": undone(_transpose),
         "getitem": _getitem,
+        **{op: made(op, lambda: PLAIN, filled) for op in FILLED},
     },
     _call,
     "({})".format,

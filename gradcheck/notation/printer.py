@@ -142,6 +142,25 @@ def same(operands: Sequence[Piece], params: Params) -> Piece:
     return operands[0]
 
 
+def made(op: str, notation: Callable[[], Notation], spelled: Callable[[str, tuple[int, ...]], str]) -> Maker:
+    """Return what writes an array made of one number: by its name if it is the usual one, else as a multiple.
+
+    Args:
+        op: the op: "eye", "ones" or "zeros".
+        notation: returns the notation.
+        spelled: (op, shape) → how the array is written.
+    """
+
+    def make(operands: Sequence[Piece], params: Params) -> Piece:
+        shape = dict(params)["shape"]
+        assert isinstance(shape, tuple)
+        if operands[0].text == notation().constant(OPS[op].defaults["x"]).text:
+            return Piece(spelled(op, shape))
+        return applied(notation(), "mul", [operands[0], Piece(spelled("ones" if op == "zeros" else op, shape))])
+
+    return make
+
+
 def undone(transpose: Maker) -> Maker:
     """Return what writes the transpose that undoes a transpose."""
 

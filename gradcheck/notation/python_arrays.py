@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from gradcheck.graph.graph import Params
-from gradcheck.notation.board import unsaid
+from gradcheck.notation.board import FILLED, unsaid
 from gradcheck.notation.printer import (  # fmt: skip
     ATOM,
     NEGATION,
@@ -18,6 +18,7 @@ from gradcheck.notation.printer import (  # fmt: skip
     Notation,
     Piece,
     given,
+    made,
     same,
     undone,
 )
@@ -40,9 +41,11 @@ FUNCTIONS = {
             "abs", "sign", "floor", "ceil", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "hypot",
             "sin", "cos", "tan", "sinh", "cosh", "tanh", "outer", "sum", "prod", "mean", "var", "std", "cumsum", "flip",
             "sinc", "i0",
+            "cumprod", "sort", "trace", "tril", "triu", "kron", "cross",
         )
     },
     **{name: f"np.arc{name[1:]}" for name in ("asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh")},
+    **{name: f"np.linalg.{name}" for name in ("det", "pinv", "solve")},
     "round": "np.rint", "max": "np.maximum", "min": "np.minimum", "amax": "np.max", "amin": "np.min",
 }  # fmt: skip
 """Op → the function that numpy has for it; static parameters have the same names."""
@@ -54,6 +57,10 @@ FORMS = {
     "heaviside": Form("np.heaviside({0}, 0.5)"),
     "relu": Form("np.maximum({0}, 0.0)"),
     "reshape_like": Form("np.reshape({0}, np.shape({1}))"),
+    "logdet": Form("np.linalg.slogdet({0})[1]"),
+    "slogdet": Form("np.stack(np.linalg.slogdet({0}))"),
+    **dict.fromkeys(("diag", "diagonal"), Form("np.diag({0}).copy()")),
+    "eye_like": Form("np.eye(*np.shape({0}))"),
     "lookup": Form("{0}[{1}.astype(int)]", ATOM, (ATOM, ATOM)),
     "affine": Form("{0} @ {1} + {2}", SUM, (NEGATION, POWER, PRODUCT)),
     "linear": Form("{0} @ {1}.T + {2}", SUM, (NEGATION, ATOM, PRODUCT)),
@@ -116,6 +123,27 @@ def _norm(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(f"np.sqrt(np.sum({', '.join(inner)}))")
 
 
+def _norm_of(order: str) -> Maker:
+    def make(operands: Sequence[Piece], params: Params) -> Piece:
+        rest = settings("norm", tuple((name, value) for name, value in params if name != "p"))
+        said = [operands[0].text, f"ord={order or dict(params)['p']}", *rest]
+        return Piece(f"np.linalg.norm({', '.join(said)})")
+
+    return make
+
+
+def _topk(operands: Sequence[Piece], params: Params) -> Piece:
+    return Piece(f"np.sort({operands[0].text})[..., :{-dict(params)['k'] - 1}:-1]")
+
+
+def _pad(operands: Sequence[Piece], params: Params) -> Piece:
+    return Piece(f"np.pad({operands[0].text}, {dict(params)['width']})")
+
+
+def _filled(op: str, shape: tuple[int, ...]) -> str:
+    return f"np.{op}({', '.join(map(str, shape)) if op == 'eye' or len(shape) == 1 else shape})"
+
+
 def _reshape(operands: Sequence[Piece], params: Params) -> Piece:
     return Piece(f"np.reshape({operands[0].text}, {dict(params)['shape']})")
 
@@ -134,7 +162,7 @@ def _part(part: object) -> str:
     if isinstance(part, slice):
         ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
         return ":".join(ends if part.step is None else [*ends, str(part.step)])
-    return "..." if part is ... else str(part)
+    return "..." if part is ... else str(list(part) if isinstance(part, tuple) else part)
 
 
 def _getitem(operands: Sequence[Piece], params: Params) -> Piece:
@@ -166,13 +194,15 @@ MAKERS: dict[str, Maker] = {
     "mul": product, "pow": power, "square": square, "identity": same, "where": _where, "select": _select,
     "transpose": _transpose, "untranspose": undone(_transpose), "broadcast_like": _broadcast_like, "count": _count,
     "norm": _norm, "reshape": _reshape, "concat": _concat, "getitem": _getitem, "put": _put,
-    "select_index": _select_index,
+    "select_index": _select_index, "topk": _topk, "pad": _pad,
+    "norm_p": _norm_of(""), "norm_1": _norm_of("1"), "norm_inf": _norm_of("np.inf"),
+    **{op: made(op, lambda: ARRAYS, _filled) for op in FILLED},
     **dict.fromkeys(("cross_entropy", "weighted_cross_entropy"), _cross_entropy),
     **dict.fromkeys(("mean_cross_entropy", "mean_weighted_cross_entropy"), _mean_cross_entropy),
     **comparisons(Piece("1.0 * ({})", PRODUCT)),
 }  # fmt: skip
 
-ARRAYS = Notation(
+ARRAYS: Notation = Notation(
     FORMS,
     MAKERS,
     lambda op, operands, params: called(FUNCTIONS, op, operands, settings(op, params)),

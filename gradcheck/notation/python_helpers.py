@@ -144,9 +144,9 @@ def tail(g, y, axis=0):
 ''',
     "put": '''\
 def put(g, x, index):
-    """Return zeros like x with g at an index."""
+    """Return zeros like x with g at an index, added up where an element was picked twice."""
     result = np.zeros(np.shape(x))
-    result[index] = g
+    np.add.at(result, index, g)
     return result
 ''',
     "unselect": '''\
@@ -162,6 +162,55 @@ def unlookup(g, x, i):
     result = np.zeros(np.shape(x))
     np.add.at(result, i.astype(int), g)
     return result
+''',
+    "inv": '''\
+def inv(x):
+    """Return the inverse of a matrix, or the reciprocal of a number."""
+    return np.linalg.inv(x) if np.ndim(x) else 1.0 / x
+''',
+    "cholesky": '''\
+def cholesky(x):
+    """Return the lower triangular factor of the symmetric part of x."""
+    return np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2)
+''',
+    "cofactor": '''\
+def cofactor(x):
+    """Return the slopes of the determinant, by singular values; right for singular matrices too."""
+    left, size, right = np.linalg.svd(x)
+    others = np.where(np.eye(np.shape(x)[-1], dtype=bool), 1.0, size[..., None, :]).prod(axis=-1)
+    sign = np.rint(np.linalg.det(left) * np.linalg.det(right))
+    return sign[..., None, None] * ((left * others[..., None, :]) @ right)
+''',
+    "undiag": '''\
+def undiag(g, x):
+    """Return zeros like x with g on the diagonal."""
+    result = np.zeros(np.shape(x))
+    np.fill_diagonal(result, g)
+    return result
+''',
+    "blocks": '''\
+def blocks(g, x, y):
+    """Return a Kronecker product with the axes of its factors apart."""
+    return np.reshape(g, [n for pair in zip(np.shape(x), np.shape(y)) for n in pair])
+''',
+    "cumprod_slopes": '''\
+def cumprod_slopes(g, x, axis=None):
+    """Return what flows back through a running product; right at zeros too."""
+    flat, back = (np.ravel(one) if axis is None else np.moveaxis(one, axis, 0) for one in (x, g))
+    result, behind, before = np.empty(np.shape(flat)), 0.0, 1.0
+    for k in reversed(range(len(flat))):
+        behind = back[k] + (flat[k + 1] * behind if k + 1 < len(flat) else 0.0)
+        result[k] = behind
+    for k in range(len(flat)):
+        result[k] *= before
+        before = before * flat[k]
+    return result.reshape(np.shape(x)) if axis is None else np.moveaxis(result, 0, axis)
+''',
+    "unpad": '''\
+def unpad(g, x, width):
+    """Return what lies within the padding."""
+    around = np.broadcast_to(width, (np.ndim(x), 2))
+    return g[tuple(slice(before, before + n) for n, (before, _) in zip(np.shape(x), around))]
 ''',
     "window_places": f'''\
 def window_places(shape, {_REACH}):

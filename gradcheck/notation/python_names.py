@@ -17,7 +17,7 @@ DEFINED = frozenset(
 RESERVED = frozenset({
     *keyword.kwlist, "np", "math", "__debug__",
     "abs", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "map", "max", "min", "print",
-    "range", "repr", "reversed", "round", "sorted", "str", "sum", "super", "tuple", "type", "zip",
+    "range", "repr", "reversed", "round", "slice", "sorted", "str", "sum", "super", "tuple", "type", "zip",
     "ArithmeticError", "ValueError",
     *python_helpers.NUMBERS, *python_helpers.ARRAYS, *DEFINED,
 })  # fmt: skip

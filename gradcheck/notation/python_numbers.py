@@ -129,6 +129,7 @@ FORMS = {
     **{name: Form(f"float(math.{name}({{0}}))") for name in ("floor", "ceil")},
     "round": Form("float(round({0}))"),
     "relu": Form("max({0}, 0.0)"),
+    "inv": PLAIN["reciprocal"],
 }
 
 MAKERS: dict[str, Maker] = {

@@ -7,48 +7,14 @@ collection of matrix derivative results; Golub and Pereyra 1973 for the pseudo-i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from gradcheck.ops import matrix_shapes, shapes
+from gradcheck.ops import conditions, matrix_shapes, shapes
 from gradcheck.ops.arrays import MOVES
-from gradcheck.ops.op import REQUIRED, Op, Worded
+from gradcheck.ops.op import REQUIRED, Op
 
-
-def _array(check: Callable[[Any], bool]) -> Callable[..., bool]:
-    def holds(*operands: Any) -> bool:
-        import numpy as np
-
-        matrices = np.asarray(operands[0], dtype=float)
-        return all(check(one) for one in matrices.reshape(-1, *matrices.shape[-2:]))
-
-    return holds
-
-
-def _regular(matrix: Any) -> bool:
-    import numpy as np
-
-    return int(np.linalg.matrix_rank(matrix)) == min(matrix.shape) if matrix.ndim else matrix != 0
-
-
-def _positive_determinant(matrix: Any) -> bool:
-    import numpy as np
-
-    return float(np.linalg.slogdet(matrix)[0]) > 0
-
-
-def _positive_definite(matrix: Any) -> bool:
-    import numpy as np
-
-    return float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[0]) > 0
-
-
-_REGULAR = Worded("a matrix that is not singular", _array(_regular))
-_FULL_RANK = Worded("a matrix of full rank", _array(_regular))
-_POSITIVE = Worded("a matrix with a positive determinant", _array(_positive_determinant))
-_DEFINITE = Worded("a matrix whose symmetric part is positive definite", _array(_positive_definite))
-
-_EVERY = "g[..., None, None]"
+_EVERY = "broadcast_like(g, x, axis=(-2, -1))"
 """The upstream gradient of a number for each matrix, beside all of its elements."""
 
 _PAIRED = "(out[..., :, None] == x[..., None, :])"
@@ -66,30 +32,33 @@ def _turn(name: str, index: str) -> str:
 
 OPS = [
     Op(
-        "inv", "x", vjp={"0": ("-g*out^2",), "2": ("-out.mT @ g @ out.mT",)}, form="1/x",
-        domain=(_REGULAR,), shape=matrix_shapes.inverse, aliases="inverse", eliminates=True,
+        "inv", "x", vjp={"0": ("-g*out^2",), "2": ("-out.mT @ g @ out.mT",)}, alone="1/x",
+        domain=("x != 0", conditions.REGULAR), shape=matrix_shapes.inverse, aliases="inverse", eliminates=True,
     ),
     Op("det", "x", vjp=(f"{_EVERY}*cofactor(x)",), shape=matrix_shapes.of_matrix, eliminates=True),
     Op(
-        "logdet", "x", vjp=(f"{_EVERY}*inv(x).mT",), form="log(det(x))", domain=(_POSITIVE,),
+        "logdet", "x", vjp=(f"{_EVERY}*inv(x).mT",), form="log(det(x))", domain=(conditions.POSITIVE,),
         shape=matrix_shapes.of_matrix, eliminates=True,
     ),
     Op(
-        "slogdet", "x", vjp=("g[1][..., None, None]*inv(x).mT",),
-        form="concat(sign(det(x))[None], log(abs(det(x)))[None])", domain=(_REGULAR,),
+        "slogdet", "x", vjp=("broadcast_like(g[1], x, axis=(-2, -1))*inv(x).mT",),
+        form="concat(sign(det(x))[None], log(abs(det(x)))[None])", domain=(conditions.REGULAR,),
         shape=matrix_shapes.sign_and_log, eliminates=True,
     ),
     Op(
         "solve", "x y",
         vjp={
-            "21": ("-solve(x.mT, g)[..., :, None]*out[..., None, :]", "solve(x.mT, g)"),
+            "21": ("-outer(solve(x.mT, g), out)", "solve(x.mT, g)"),
             "22": ("-solve(x.mT, g) @ out.mT", "solve(x.mT, g)"),
         },
-        form="inv(x) @ y", domain=(_REGULAR,), shape=matrix_shapes.solve, eliminates=True,
+        form="inv(x) @ y", domain=(conditions.REGULAR,), shape=matrix_shapes.solve, eliminates=True,
     ),
-    Op("pinv", "x", vjp=(_PSEUDO,), domain=(_FULL_RANK,), shape=shapes.matrix_transpose, eliminates=True),
-    Op("cholesky", "x", vjp=(_CHOLESKY,), domain=(_DEFINITE,), shape=matrix_shapes.square, eliminates=True),
-    Op("trace", "x", vjp=("g*eye_like(x)",), form="sum(diag(x))", shape=matrix_shapes.trace, aliases="tr"),
+    Op("pinv", "x", vjp=(_PSEUDO,), domain=(conditions.FULL_RANK,), shape=shapes.matrix_transpose, eliminates=True),
+    Op("cholesky", "x", vjp=(_CHOLESKY,), domain=(conditions.DEFINITE,), shape=matrix_shapes.square, eliminates=True),
+    Op(
+        "trace", "x", vjp=("g*eye_like(x)",), form="sum(diag(x))", shape=matrix_shapes.trace, moves=True, sums=True,
+        aliases="tr",
+    ),
     Op(
         "diag", "x", vjp={"1": ("diag(g)",), "2": ("undiag(g, x)",)}, shape=matrix_shapes.diagonal,
         moves=True, fills=True, habit=MOVES,
@@ -159,9 +128,13 @@ OPS = [
         Op(name, "x", vjp=("sum(g)",), params=SHAPE, defaults={"x": x}, shape=matrix_shapes.made, moves=True)
         for name, x in (("ones", "1"), ("zeros", "0"))
     ),
+    Op(
+        "diagonal", "x", vjp=("undiag(g, x)",), shape=matrix_shapes.square_diagonal, moves=True, internal=True,
+        habit=MOVES,
+    ),
     # What follows is for rules alone.
-    Op("cofactor", "x", shape=matrix_shapes.square, eliminates=True, internal=True),
-    Op("eye_like", "x", shape=shapes.along, measures=True, internal=True),
+    Op("cofactor", "x", shape=matrix_shapes.square, internal=True),
+    Op("eye_like", "x", shape=shapes.along, measures=True, fills=True, internal=True),
     Op("undiag", "g x", shape=shapes.second, fills=True, internal=True),
     Op("blocks", "g x y", shape=matrix_shapes.blocks, view=True, internal=True),
     Op("cumprod_slopes", "g x", params={"axis": None}, shape=shapes.second, internal=True),

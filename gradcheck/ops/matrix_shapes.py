@@ -37,6 +37,11 @@ def solve(x: Shape, y: Shape) -> Shape:
     square(x)
     if not y or y[max(len(y) - 2, 0)] != x[-1]:
         raise ValueError(f"cannot solve {show(x)} against {show(y)}: as many rows are needed")
+    if len(y) == 1 and len(x) > 2:
+        raise ValueError(f"cannot solve {show(x)} against {show(y)}: give the vector an axis, as in y[:, None]")
+    if len(x) > 2 and y == x[:-1]:
+        raise ValueError(f"{show(x)} against {show(y)} can be read as one matrix (numpy) or as a vector for each "
+                         "(torch): write y[None] or y[..., None]")  # fmt: skip
     if len(y) == 1:
         return x[:-1]
     return (*elementwise(x[:-2], y[:-2]), *y[-2:])
@@ -55,6 +60,13 @@ def diagonal(x: Shape) -> Shape:
     if len(x) not in (1, 2):
         raise ValueError(f"diag needs a vector or a matrix, not {show(x)}")
     return x * 2 if len(x) == 1 else (min(x),)
+
+
+def square_diagonal(x: Shape) -> Shape:
+    """The diagonal of a square matrix."""
+    if len(x) != 2 or x[0] != x[1]:
+        raise ValueError(f"a letter that stands twice needs a square matrix, not {show(x)}")
+    return x[:1]
 
 
 def triangle(x: Shape, *, k: int) -> Shape:
@@ -87,6 +99,9 @@ def cross(x: Shape, y: Shape) -> Shape:
 
 def vector_norm(x: Shape, *, p: Any, axis: Axis, keepdims: bool) -> Shape:
     """One number for a vector; for a matrix only along one axis."""
+    if isinstance(axis, tuple) and len(axis) > 1:
+        raise ValueError(f"ord={p} over several axes can be read as a norm of matrices or of all elements: "
+                         "write sum(abs(x)^p, axis=…)^(1/p) for the latter")  # fmt: skip
     if axis is None and len(x) != 1:
         what = "the largest singular value (numpy) or the root of the sum of squares (torch)"
         if p == 2 and len(x) == 2:
@@ -146,11 +161,18 @@ def pairs(x: Shape, width: Any) -> tuple[tuple[int, int], ...]:
 
 def made(_: Shape, *, shape: tuple[int, ...]) -> Shape:
     """The shape that is asked for."""
-    if not shape or any(not isinstance(n, int) or isinstance(n, bool) or n < 1 for n in shape):
+    if (
+        not isinstance(shape, tuple)
+        or not shape
+        or any(not isinstance(n, int) or isinstance(n, bool) or n < 1 for n in shape)
+    ):
         raise ValueError(f"{shape!r} is not a shape: write whole numbers of at least 1")
     return shape
 
 
 def made_square(x: Shape, *, shape: tuple[int, ...]) -> Shape:
     """A square matrix, or one of two given lengths."""
-    return made(x, shape=shape * 2 if len(shape) == 1 else shape)
+    if len(shape) > 2:
+        raise ValueError(f"eye takes one or two lengths, not {len(shape)}")
+    made(x, shape=shape)
+    return shape * 2 if len(shape) == 1 else shape

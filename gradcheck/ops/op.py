@@ -46,6 +46,7 @@ class Op:
             to such rules.
         form: the definition, in terms of simpler ops; None for a primitive, which every
             number system implements. SymPy and the high-precision engines see only this.
+        alone: the definition for a single number, of an op that is another one for arrays.
         forward: how float64 computes it where `form` would overflow or cancel; None = `form`.
         domain: conditions on the operands, each a comparison that must hold, or `Worded`.
         kink: expressions that are zero where the op has no derivative.
@@ -77,35 +78,9 @@ class Op:
     """
 
     __slots__ = (
-        "aliases",
-        "args",
-        "choice",
-        "contracts",
-        "defaults",
-        "domain",
-        "eliminates",
-        "fills",
-        "form",
-        "forward",
-        "functions",
-        "habit",
-        "internal",
-        "kink",
-        "linear",
-        "locally_constant",
-        "measures",
-        "moves",
-        "name",
-        "named",
-        "over",
-        "params",
-        "partials",
-        "rule_shapes",
-        "shape",
-        "staircase",
-        "sums",
-        "unruled",
-        "view",
+        "aliases", "alone", "args", "choice", "contracts", "defaults", "domain", "eliminates", "fills", "form",
+        "forward", "functions", "habit", "internal", "kink", "linear", "locally_constant", "measures", "moves",
+        "name", "named", "over", "params", "partials", "rule_shapes", "shape", "staircase", "sums", "unruled", "view",
         "vjp",
     )  # fmt: skip
 
@@ -117,6 +92,7 @@ class Op:
         *,
         vjp: Rules | dict[str, Rules] = (),
         form: str | None = None,
+        alone: str | None = None,
         forward: str | None = None,
         domain: Rules = (),
         kink: Rules = (),
@@ -145,6 +121,7 @@ class Op:
         self.partials = partials
         self.vjp = vjp
         self.form = form
+        self.alone = alone
         self.forward = forward
         self.domain = domain
         self.kink = kink

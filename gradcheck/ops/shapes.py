@@ -133,7 +133,7 @@ def along(x: Shape, *, axis: Axis = None, **_: Any) -> Shape:
 def cumulative(x: Shape, *, axis: Axis = None) -> Shape:
     """Keep the shape; without an axis the operand is flattened first."""
     if axis is not None and not isinstance(axis, int):
-        raise ValueError(f"cumsum goes along one axis, not {axis}")
+        raise ValueError(f"running sums and products go along one axis, not {axis}")
     axes(x, axis)
     return x if axis is not None else (prod(x),)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradcheck.networks.layer import INFERRED, REQUIRED, Argument, Arguments, Layer, Misfit, Operand, Plan
 from gradcheck.networks.table import FAMILIES, LAYERS
-from gradcheck.ops import FUNCTIONS, OPS
+from gradcheck.ops import EINSUM, FUNCTIONS, OPS
 from gradcheck.ops.op import REQUIRED as NEEDED
 from gradcheck.ops.op import Op
 from gradcheck.ops.shapes import Shape, show
@@ -15,18 +15,24 @@ from gradcheck.ops.shapes import Shape, show
 
 def op_list() -> list[str]:
     """Return one line an op: name, arguments, definition."""
-    rows = [(_call(op), _definition(op)) for op in OPS.values() if not op.internal]
+    rows = [(_call(op), _definition(op)) for op in (*OPS.values(), EINSUM) if not op.internal]
     width = max(len(call) for call, _ in rows)
     return [f"{call:<{width}}  {text}".rstrip() for call, text in rows]
 
 
 def _call(op: Op) -> str:
     params = [name if default is NEEDED else f"{name}={default}" for name, default in op.params.items()]
-    return f"{op.name}({', '.join([*op.args, *params])})"
+    named = [f"{name}=None" for name in op.named]
+    written = [*params, *op.args] if op is EINSUM else params if op.made else [*op.args, *params, *named]
+    return f"{op.name}({', '.join(written)})"
 
 
 def _definition(op: Op) -> str:
-    return op.form or ("computed by every number system" if op.elementwise else "defined element by element")
+    if op.form or op is EINSUM:
+        return op.form or "written out as transposes, products and sums"
+    alone = f"{op.alone} of a number; of a matrix " if op.alone else ""
+    how = "computed by every number system" if op.elementwise else "defined element by element"
+    return alone + ("found by elimination" if op.eliminates else how)
 
 
 def op_lines(op: Op) -> list[str]:
@@ -47,12 +53,13 @@ def op_lines(op: Op) -> list[str]:
     if op.by_rank:
         for ranks, rules in op.by_rank.items():
             kinds = ", ".join(
-                f"{a} a {'vector' if r == '1' else 'matrix'}" for a, r in zip(op.args, ranks, strict=True)
+                f"{a} a {('number', 'vector', 'matrix')[int(r)]}" for a, r in zip(op.args, ranks, strict=True)
             )
             result.append(f"  backward, {kinds}")
             result += [f"    d_{arg} = {rule}" for arg, rule in zip(op.args, rules, strict=True)]
         return result
-    result.append("  backward, g the upstream gradient and out the value")
+    if op.rules():
+        result.append("  backward, g the upstream gradient and out the value")
     return result + [f"    d_{arg} = {rule}" for arg, rule in zip(op.args, op.rules(), strict=False)]
 
 

@@ -61,7 +61,9 @@ def _broken(head: str, text: str, tail: str, indent: str) -> list[str]:
         body = [f"{deeper}{inner}"]
     else:
         arguments = _arguments(inner)
-        comma = "," if len(arguments) > 1 or "=" in inner else ""
+        # In brackets that only group, a comma would make a tuple.
+        called = text[:start][-1:].isidentifier() or text[:start][-1:].isdigit()
+        comma = "," if len(arguments) > 1 or (called and "=" in inner) else ""
         body = [line for one in arguments for line in _broken("", one, comma, deeper)]
     return [f"{indent}{head}{text[: start + 1]}", *body, f"{indent}{end}{tail}"]
 
