@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any
@@ -20,8 +19,6 @@ from gradcheck.checking.proof import CLAIMED, RULE, Box, BoxProof, Side
 from gradcheck.engines.enclosure import around
 from gradcheck.errors import DomainError, PointError, Source, UsageError
 from gradcheck.graph.graph import Graph
-from gradcheck.language.claims import Claim
-from gradcheck.language.parser import parse
 from gradcheck.ops import OWN
 from gradcheck.ops.op import Op
 
@@ -63,27 +60,14 @@ def prove_problem(problem: Problem, box: Mapping[str, Interval]) -> list[BoxProo
             raise UsageError(
                 f"--claim {name}: over a box only inputs are claimed, by formulas of the expression's names"
             )
-        claim = None if claim is None else _formula(claim)
+        if claim is not None and not len(claim.graph):
+            raise UsageError(f"--claim {name}: {claim.source.text} is no gradient to prove", hint="claim a formula")
         graded = by_claim(claim) if claim else by_rules(name)
         same = identical(graph, name, graded, *([claim.graph] if claim else []))
         finding = prove(Gap(graph, name, list(sides), fixed, graded), tuple(sides.values()), outside, same)
         kind, formula = (CLAIMED, claim.source.text) if claim else (RULE, None)
         found.append(BoxProof(problem.title, name, kind, formula, sides, fixed, finding))
     return found
-
-
-def _formula(claim: Claim) -> Claim:
-    """Return a claim as a formula: a number is one that is the same everywhere.
-
-    Raises:
-        UsageError: for what is no number.
-    """
-    if claim.numbers is None:
-        return claim
-    texts = claim.numbers.texts or [repr(x) for x in claim.numbers.values]
-    if claim.numbers.shape or not math.isfinite(claim.numbers.values[0]):
-        raise UsageError(f"--claim {claim.called}: {texts[0]} is no gradient to prove", hint="claim a formula")
-    return claim._replace(graph=parse(Source(texts[0], claim.source.name)), numbers=None)
 
 
 def _refusing(graph: Graph, names: Sequence[str], fixed: Mapping[str, float]) -> Outside:

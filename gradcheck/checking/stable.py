@@ -77,6 +77,8 @@ def _true(problem: Problem, point: Mapping[str, Any]) -> str | None:
             names = {element_name(name, index): node for name in problem.wrt if name in place.graph.inputs
                      for index, node, _ in place.elements(name)}  # fmt: skip
             found = {name: gradients[node] for name, node in names.items()}
+            if any(ball is not None and not ball.is_finite() for ball in found.values()):
+                return None
             value = to_float(level.values[level.graph.output])
             slopes = {name: 0.0 if ball is None else to_float(ball) for name, ball in found.items()}
     except GradcheckError:

@@ -49,7 +49,7 @@ class Claim(NamedTuple):
     Attributes:
         name: the input, or the stage.
         source: the text.
-        graph: the formula; of numbers an empty one.
+        graph: the formula; of several numbers an empty one.
         uses: name in the formula → the node it speaks of, and whether of its upstream gradient.
         numbers: the numbers; None for a formula.
         index: the element of the input that alone is claimed; None for all of it.
@@ -113,10 +113,11 @@ def read_claim(
     title = f"--claim {element_name(name, index or ())}"
     if not isinstance(claim, str):
         numbers = computed(claim, name)
-        return Claim(name, Source(str(claim), title), Graph(Source("")), {}, numbers, index)
+        source = Source(str(claim), title)
+        return Claim(name, source, constant_of(numbers, source), {}, numbers, index)
     source = Source(claim, title)
     if (found := numbers_of(source, graph)) is not None:
-        return Claim(name, source, Graph(source), {}, found, index)
+        return Claim(name, source, constant_of(found, source), {}, found, index)
     others = {*named} - {*graph.inputs, *graph.stages}
     formula = parse(source, {*graph.inputs, *graph.stages, *named})
     uses = {}
@@ -129,6 +130,13 @@ def read_claim(
             hint = did_you_mean(other, known) or f"a claim may use {', '.join(known)}; --at may give others a value"
             raise PointError(f"the expression has no variable `{other}`", source, formula.span(node), hint)
     return Claim(name, source, formula, uses, index=index, beside=frozenset(formula.inputs.keys() - uses.keys()))
+
+
+def constant_of(numbers: Numbers, source: Source) -> Graph:
+    """Return a number that is the same everywhere as a formula; of several numbers an empty one."""
+    if numbers.shape or not math.isfinite(numbers.values[0]):
+        return Graph(source)
+    return parse(Source(numbers.texts[0] if numbers.texts else repr(numbers.values[0]), source.name))
 
 
 def numbers_of(source: Source, graph: Graph | None = None) -> Numbers | None:
