@@ -206,9 +206,9 @@ def test_the_beta_law() -> None:
     ("text", "closed"),
     [
         ("sinc(x)", "sin"),
-        ("x*sinc(x)", "sinc(x)"),
+        ("x*sinc(x)", "cos(pi*x)"),
         ("i0(x)", "i1(x)"),
-        ("i1(x)", "iv(2, x)"),
+        ("i1(x)", "i0(x) - i1(x)/x"),
         ("erfinv(x)", "erfinv(x)^2"),
         ("xlogy(x, 3)", "log"),
     ],
