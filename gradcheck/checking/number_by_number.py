@@ -115,25 +115,29 @@ class _NumberByNumber:
     def _judge_together(self, rows: dict[str, list[Row]], level: Level) -> None:
         """Judge the claims at a kink once more, as a whole; a wrong whole makes each of its numbers wrong."""
         places = [
-            (name, k, node, row)
+            (name, k, row)
             for name in rows if name in self.place.graph.inputs
-            for k, ((_, node, _), row) in enumerate(zip(self.place.elements(name), rows[name], strict=True))
+            for k, row in enumerate(rows[name])
             if row.claimed is not None and row.verdict.word == judge.KINK
             and row.slope is not None and row.slope.kind == KINK
         ]  # fmt: skip
-        own = all(
-            row.backprop is not None and judge.same(row.claimed, row.backprop) for *_, row in places if row.claimed
-        )
+        claims = [row.claimed for *_, row in places if row.claimed is not None]
+        backs = [row.backprop for *_, row in places]
+        own = all(back is not None and judge.same(one, back) for one, back in zip(claims, backs, strict=True))
         if len(places) < 2 or (self.asked.joint and own):
             return
         from gradcheck.checking.together import Whole, no_subgradient
 
-        numbers = [(row.claimed.value, judge.granted(row.claimed)) for *_, row in places if row.claimed]
-        names = [self.place.called(name, k) for name, k, *_ in places]
-        whole = Whole(names, [node for _, _, node, _ in places], *zip(*numbers, strict=True))
+        elements = {name: self.place.elements(name) for name, *_ in places}
+        whole = Whole(
+            [element_name(name, elements[name][k][0]) for name, k, _ in places],
+            [elements[name][k][1] for name, k, _ in places],
+            [claim.value for claim in claims],
+            [judge.granted(claim) for claim in claims],
+        )
         reason = no_subgradient(self.exact, level.digits, whole, self.asked.seed)
         if reason is not None:
-            for name, k, _, row in places:
+            for name, k, row in places:
                 rows[name][k] = row._replace(verdict=Verdict(judge.DISAGREE, reason))
 
     def _slopes(self, level: Level, pending: Mapping[str, Sequence[int]]) -> dict[int, SlopeAnswer]:
@@ -186,7 +190,7 @@ class _NumberByNumber:
         claimed = any(claim.name == name for claim in self.asked.claims.values())
         asked = {*self.asked.engines, *(["claimed"] if claimed else [])}
         verdicts = [row.verdict for row in rows]
-        called = [self.place.called(name, k) for k in range(len(rows))]
+        called = [element_name(name, index) for index, *_ in self.place.elements(name)]
         return Tensor(
             name, self.place.shape_of(name), None, [row.value for row in rows],
             {method: column for method, column in answers.items() if method in asked},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from gradcheck.checking import forward
 from gradcheck.errors import ClaimShapeError
 from gradcheck.graph.evaluation import evaluate
-from gradcheck.graph.graph import Graph, element_name
+from gradcheck.graph.graph import Graph
 from gradcheck.language.claims import Claim
 from gradcheck.ops import OPS
 from gradcheck.ops.shapes import show
@@ -128,10 +128,6 @@ class Place:
         """Return (index, node of the scalar graph, value) for each element of an input or a stage."""
         node = self.node(name)
         return [((), node, self.values[node])]
-
-    def called(self, name: str, k: int) -> str:
-        """Return the name of an element of an input or a stage: x, or W[0,2]."""
-        return element_name(name, self.elements(name)[k][0])
 
     def node_floats(self, node: int) -> list[float]:
         """Return the float64 value of a node, element by element."""
