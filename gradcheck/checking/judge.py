@@ -53,7 +53,7 @@ ZERO = 1e-300
 """Below this an expected number is zero."""
 
 ALIKE = 1e-9
-"""Relative distance below which two numbers are told to be the same: only what is said of a mistake rests on it."""
+"""Relative distance below which no mistake hides: of two numbers that are told to be one, and of one number typed."""
 
 SAID = 20
 """Wrong numbers of one tensor for which a reason is given."""

@@ -96,8 +96,8 @@ def _patterns() -> list[tuple[Graph, str]]:
 
 
 def _spelling(graph: Graph, failed: int | None) -> str | None:
-    """Return the stable spelling of the smallest part that holds the gate that failed."""
-    for node in graph.gates:
+    """Return the stable spelling of the largest part that holds the gate that failed."""
+    for node in reversed(graph.gates):
         if failed is None or failed not in upstream(graph, [node]):
             continue
         for pattern, spelling in _patterns():

@@ -121,7 +121,14 @@ class Trials:
         return {_compared(cell + zero, slope) for cell, slope in zip(cells, slopes, strict=True)}
 
 
+def _is_position(x: Any) -> bool:
+    """Return whether whole numbers say where to look, and are none to calculate with."""
+    return hasattr(x, "dtype") and x.dtype.kind == "i"
+
+
 def _in_balls(x: Any, system: Any) -> Any:
+    if _is_position(x):
+        return x
     if not getattr(x, "shape", ()):
         return system.constant(repr(float(x)))
     import numpy as np
@@ -130,7 +137,7 @@ def _in_balls(x: Any, system: Any) -> Any:
 
 
 def _moved(x: Any, random: Random) -> Any:
-    if random.random() < 0.25:
+    if random.random() < 0.25 or _is_position(x):
         return x
     if not getattr(x, "shape", ()):
         return x * random.uniform(0.6, 1.6) if x else random.uniform(-1.0, 1.0)
