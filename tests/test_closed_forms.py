@@ -112,7 +112,9 @@ MATRICES = [
     ("logdet(V.T@V)", {"V": "2*(V @ inv(V.T @ V))"}),
     ("logdet(S + a*eye(2))", {"S": "inv(S + a*eye(2)).T"}),
     ("logdet(inv(S))", {"S": "-inv(S).T"}),
-    ("sum(logdet(T))", {"T": "transpose(inv(T), axes=(0, 2, 1))"}),
+    ("sum(logdet(T))", {"T": "inv(T).mT"}),
+    ("sum(det(T))", {"T": "det(T)[:, None, None]*inv(T).mT"}),
+    ("sum(inv(T)*S)", {"T": "-inv(T).mT @ S @ inv(T).mT", "S": "sum(inv(T), axis=0)"}),
     (
         "(b-m)@inv(S)@(b-m)",
         {

@@ -46,9 +46,17 @@ def product(x: Term, y: Term) -> Term:
 
 
 def _plain(x: Term, y: Term, shape: Shape) -> Term:
-    if x is not stripped(x) or y is not stripped(y):
-        raise UnsayableError
-    return Term("matmul", (x, y), (), shape)
+    """Return a product of batches; a matrix that is the same for all of a batch is written once."""
+    before, left = _parted(x)
+    after, right = _parted(y)
+    for inner, whole in ((left, x), (right, y)):
+        if inner.shape[-2:] != whole.shape[-2:]:
+            raise UnsayableError
+    if max(len(left.shape), len(right.shape)) <= 2:
+        found = product(left, right)
+    else:
+        found = Term("matmul", (left, right), (), shapes.matmul(left.shape, right.shape))
+    return times(before, after, spread(found, shape))
 
 
 def _parted(x: Term) -> tuple[Term, Term]:
@@ -239,9 +247,9 @@ def inverse(x: Term) -> Term:
 
 def cofactors(x: Term) -> Term:
     """Return the derivative of a determinant, as it reads where that is not zero."""
-    if len(x.shape) != 2:
-        raise UnsayableError
-    return times(Term("det", (x,), (), ()), transposed(inverse(x)))
+    count = len(x.shape)
+    determinant = kept(Term("det", (x,), (), x.shape[:-2]), (count - 2, count - 1))
+    return times(determinant, flipped(inverse(x)))
 
 
 def solved(x: Term, y: Term) -> Term:

@@ -114,6 +114,8 @@ class _Writer:
             return f"{self.bracketed(term.args[0], WHOLE)}[{_index(how['index'])}]"
         if term.op == "transpose" and how["axes"] is None:
             return f"{self.bracketed(term.args[0], WHOLE)}.T"
+        if term.op == "transpose" and how["axes"] == _last_two_exchanged(len(term.shape)):
+            return f"{self.bracketed(term.args[0], WHOLE)}.mT"
         row = OPS[term.op]
         args = list(term.args)
         while args and row.defaults.get(row.args[len(args) - 1]) == self.piece(args[-1])[0]:
@@ -123,6 +125,10 @@ class _Writer:
             return f"{term.op}({', '.join(map(str, how['shape']))})"
         texts += [f"{key}={how[key]}" for key, usual in row.params.items() if key in how and how[key] != usual]
         return f"{SPELLINGS.get(term.op, term.op)}({', '.join(texts)})"
+
+
+def _last_two_exchanged(count: int) -> tuple[int, ...]:
+    return (*range(count - 2), count - 1, count - 2)
 
 
 def _turned(k: Fraction, parts: list[tuple[Term, Fraction]]) -> tuple[Fraction, list[tuple[Term, Fraction]]]:
