@@ -113,6 +113,10 @@ MATRICES = [
     ("logdet(S + a*eye(2))", {"S": "inv(S + a*eye(2)).T"}),
     ("logdet(inv(S))", {"S": "-inv(S).T"}),
     ("sum(logdet(T))", {"T": "inv(T).mT"}),
+    ("norm(M - b - sum(T, axis=1))^2", {
+        "M": "2*(M - b - sum(T, axis=1))", "b": "-2*sum(M - b - sum(T, axis=1), axis=0)",
+        "T": "-2*(M - b - sum(T, axis=1))[:, None]",
+    }),
     ("sum(det(T))", {"T": "det(T)[:, None, None]*inv(T).mT"}),
     ("sum(inv(T)*S)", {"T": "-inv(T).mT @ S @ inv(T).mT", "S": "sum(inv(T), axis=0)"}),
     (

@@ -109,9 +109,10 @@ def kept(term: Term, over: tuple[int, ...]) -> Term:
         return stripped(term)
     if term is not stripped(term):
         raise UnsayableError
-    if term.op == SUM:
+    alike = all(len(one.shape) in (0, len(term.shape)) for one in term.args)
+    if term.op == SUM and alike:
         return add((k, kept(one, over)) for k, one in addends(term))
-    if term.op == PRODUCT:
+    if term.op == PRODUCT and alike:
         return multiply((kept(base, over), e) for base, e in factors(term))
     row = OPS.get(term.op) if term.op not in (NAME, NUMBER) else None
     how = dict(term.data) if row is not None and "keepdims" in row.params else {}

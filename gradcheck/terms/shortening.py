@@ -114,7 +114,7 @@ def _one_choice(term: Term) -> list[Term]:
 
 def _one_transpose(term: Term) -> list[Term]:
     """Return a sum of transposes as the transpose of a sum."""
-    if term.op != SUM or len(term.args) < 2 or any(not is_transpose(one) for one in term.args):
+    if term.op != SUM or len(term.args) < 2 or len(term.shape) != 2 or not all(map(is_transpose, term.args)):
         return []
     return [transposed(add((k, one.args[0]) for k, one in addends(term)))]
 
