@@ -43,12 +43,16 @@ def gradients(graph: Graph, shapes: Sequence[Shape], wrt: Sequence[str], slopes:
     result = {}
     for name in wrt:
         term = found.get(graph.inputs[name], ZERO)
-        if term is not None:
+        if term is not None and not _holds(term, "put"):
             try:
-                result[name] = shortened(stripped(term))
+                result[name] = stripped(shortened(stripped(term)))
             except UnsayableError:
                 continue
     return result
+
+
+def _holds(term: Term, op: str) -> bool:
+    return term.op == op or any(_holds(one, op) for one in term.args)
 
 
 def _values(graph: Graph, shapes: Sequence[Shape]) -> dict[int, Term]:

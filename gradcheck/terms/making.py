@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -54,8 +55,7 @@ def apply(op: str, args: Sequence[Term], params: Params = ()) -> Term:
     if "keepdims" in row.params:
         return reduced(op, args[0], dict(params))
     _sayable(op)
-    if any(term is not stripped(term) for term in args):
-        raise UnsayableError
+    args = [matrices.filled(stripped(term), term.shape) for term in args]
     return Term(op, args, params, row.shape(*(term.shape for term in args), **dict(params)))
 
 
@@ -159,13 +159,41 @@ def _reshape(x: Term, shape: Shape) -> Term:
     return Term("reshape", (x,), (("shape", shape),), OPS["reshape"].shape(x.shape, shape=shape))  # type: ignore[misc]
 
 
+def _put(g: Term, x: Term, index: Any) -> Term:
+    """Return what no text can say, but that a rule may pick from."""
+    return Term("put", (stripped(g),), (("index", index),), x.shape)
+
+
+def _getitem(x: Term, index: Any) -> Term:
+    shape = OPS["getitem"].shape(x.shape, index=index)  # type: ignore[misc]
+    inner = stripped(x)
+    if not inner.shape:
+        return spread(inner, shape)
+    if inner is not x:
+        raise UnsayableError
+    if x.op == "put":
+        asked, there = (_from_the_start(one, x.shape) for one in (index, dict(x.data)["index"]))
+        if asked == there:
+            return spread(x.args[0], shape)
+        if all(isinstance(k, int) for k in (*asked, *there)):
+            return ZERO
+        raise UnsayableError
+    return Term("getitem", (x,), (("index", index),), shape)
+
+
+def _from_the_start(index: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
+    """Return the numbers of an element counted from the start, any other index as it is."""
+    whole = len(index) == len(shape) and all(isinstance(k, int) for k in index)
+    return tuple(k % n for k, n in zip(index, shape, strict=True)) if whole else index
+
+
 _MAKERS: Mapping[str, Callable[..., Term]] = {
     "add": lambda x, y: add([(1, x), (1, y)]),
     "sub": lambda x, y: add([(1, x), (-1, y)]),
     "neg": lambda x: add([(-1, x)]),
     "mul": times,
     "div": over,
-    "inv": lambda x: power(x, -1),
+    "inv": matrices.inverse,
     "square": lambda x: power(x, 2),
     "sqrt": lambda x: power(x, Fraction(1, 2)),
     "identity": lambda x: x,
@@ -183,4 +211,17 @@ _MAKERS: Mapping[str, Callable[..., Term]] = {
     "transpose": matrices.transposed,
     "mT": matrices.flipped,
     "untranspose": matrices.untransposed,
+    "cofactor": matrices.cofactors,
+    "solve": matrices.solved,
+    "eye": matrices.unit,
+    "eye_like": lambda x: matrices.unit(ONE, x.shape),
+    "ones": spread,
+    "zeros": spread,
+    "diag": matrices.diagonal,
+    "diagonal": matrices.diagonal,
+    "undiag": matrices.undiagonal,
+    "tril": partial(matrices.triangle, "tril"),
+    "triu": partial(matrices.triangle, "triu"),
+    "put": _put,
+    "getitem": _getitem,
 }

@@ -53,6 +53,10 @@ def summed(x: Term, axis: Any = None, keepdims: bool = False) -> Term:
         return spread(_sum_of_spread(inner, x.shape, over), shape)
     if x.op == "softmax" and axes(x.shape, dict(x.data)["axis"]) == over:
         return spread(ONE, shape)
+    if x.op == "eye" and (len(over) == 2 or x.shape[0] == x.shape[1]):
+        return spread(number(min(x.shape)) if len(over) == 2 else ONE, shape)
+    if x.op == "diag" and len(x.shape) == 2 and not keepdims:
+        return summed(x.args[0]) if len(over) == 2 else x.args[0]
     if x.op == "transpose" and len(x.shape) == 2 and len(over) == 1:
         total = summed(x.args[0], 1 - over[0])
         return kept(total, over) if keepdims else total
@@ -101,11 +105,14 @@ def expanded_like(g: Term, x: Term, axis: Any = None, keepdims: bool = False) ->
 
 def kept(term: Term, over: tuple[int, ...]) -> Term:
     """Return a term with axes of length one where some were reduced."""
-    if not term.shape:
-        return term
-    if term.op == SUM:
+    if not stripped(term).shape:
+        return stripped(term)
+    if term is not stripped(term):
+        raise UnsayableError
+    alike = all(len(one.shape) in (0, len(term.shape)) for one in term.args)
+    if term.op == SUM and alike:
         return add((k, kept(one, over)) for k, one in addends(term))
-    if term.op == PRODUCT:
+    if term.op == PRODUCT and alike:
         return multiply((kept(base, over), e) for base, e in factors(term))
     row = OPS.get(term.op) if term.op not in (NAME, NUMBER) else None
     how = dict(term.data) if row is not None and "keepdims" in row.params else {}

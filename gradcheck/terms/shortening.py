@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from gradcheck.terms.making import apply
+from gradcheck.terms.matrices import is_transpose, transposed
 from gradcheck.terms.term import (  # fmt: skip
     PRODUCT,
     SPREAD,
@@ -52,7 +53,8 @@ def _within(term: Term) -> Term:
 
 
 def _cheapest(term: Term) -> Term:
-    return min([term, *_tried(_factored, term), *_tried(_one_choice, term)], key=lambda one: one.cost)
+    found = [_factored, _one_choice, _one_transpose]
+    return min([term, *(one for rewrite in found for one in _tried(rewrite, term))], key=lambda one: one.cost)
 
 
 def _fewest_names(term: Term) -> Term:
@@ -108,6 +110,13 @@ def _one_choice(term: Term) -> list[Term]:
         return []
     sides = [add((1, multiply([(rest, 1), (choice.args[k], 1)])) for choice, rest in chosen) for k in (1, 2)]
     return [apply("where", [asked, *sides])]
+
+
+def _one_transpose(term: Term) -> list[Term]:
+    """Return a sum of transposes as the transpose of a sum."""
+    if term.op != SUM or len(term.args) < 2 or len(term.shape) != 2 or not all(map(is_transpose, term.args)):
+        return []
+    return [transposed(add((k, one.args[0]) for k, one in addends(term)))]
 
 
 def _multiplied_out(term: Term) -> list[Term]:

@@ -145,8 +145,20 @@ def multiply(parts: Iterable[tuple[Term, Fraction | int]]) -> Term:
     for term, exponent in parts:
         before *= _gather(found, stripped(term), Fraction(exponent))
     kept = {base: e for base, e in found.items() if e}
+    if any(base.op == "sign" for base in kept):
+        kept = _without_signs(kept)
     shape = elementwise(*(term.shape for term, _ in parts))
     return spread(add([(before, _product(kept))]), shape)
+
+
+def _without_signs(kept: Mapping[Term, Fraction]) -> dict[Term, Fraction]:
+    """Return factors with x*sign(x) as abs(x)."""
+    found = dict(kept)
+    for base in kept:
+        if base.op == "sign" and found[base] == 1 and found.get(base.args[0], 0) == 1:
+            del found[base], found[base.args[0]]
+            _put(found, Term("abs", base.args, (), base.shape), Fraction(1))
+    return {base: e for base, e in found.items() if e}
 
 
 def _product(kept: Mapping[Term, Fraction]) -> Term:

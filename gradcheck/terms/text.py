@@ -74,8 +74,9 @@ class _Writer:
             return f"{'-' if k < 0 else ''}{number}", NEGATED if k < 0 else WHOLE
         above = [*([number] if number != "1" or not up else [])]
         count = len(above) + len(up)
-        above += [self.raised(base, e, MULTIPLIED if count == 1 and not down and not below and k > 0 else RAISED)
-                  for base, e in up]  # fmt: skip
+        # Minus one times a product of matrices needs no brackets: -A @ B is (-A) @ B.
+        lone = count == 1 and not down and not below and (k > 0 or up[0][0].op == "matmul")
+        above += [self.raised(base, e, MULTIPLIED if lone else RAISED) for base, e in up]
         under = [*([below] if below else []), *(self.raised(base, e, RAISED) for base, e in down)]
         text = "*".join(above)
         if under:
@@ -113,13 +114,21 @@ class _Writer:
             return f"{self.bracketed(term.args[0], WHOLE)}[{_index(how['index'])}]"
         if term.op == "transpose" and how["axes"] is None:
             return f"{self.bracketed(term.args[0], WHOLE)}.T"
+        if term.op == "transpose" and how["axes"] == _last_two_exchanged(len(term.shape)):
+            return f"{self.bracketed(term.args[0], WHOLE)}.mT"
         row = OPS[term.op]
         args = list(term.args)
         while args and row.defaults.get(row.args[len(args) - 1]) == self.piece(args[-1])[0]:
             args.pop()
         texts = [self.piece(one)[0] for one in args]
+        if row.made:
+            return f"{term.op}({', '.join(map(str, how['shape']))})"
         texts += [f"{key}={how[key]}" for key, usual in row.params.items() if key in how and how[key] != usual]
         return f"{SPELLINGS.get(term.op, term.op)}({', '.join(texts)})"
+
+
+def _last_two_exchanged(count: int) -> tuple[int, ...]:
+    return (*range(count - 2), count - 1, count - 2)
 
 
 def _turned(k: Fraction, parts: list[tuple[Term, Fraction]]) -> tuple[Fraction, list[tuple[Term, Fraction]]]:
