@@ -74,3 +74,19 @@ def test_a_choice_may_be_one_constant_for_all():
     assert verdict("sum(where(M>0,Q,-1e9)*G)", "Q=[0.1,0.5],M=[1,0],G=[1,2]", {"Q": "where(M>0,G,0)"}, "Q") in (
         "agree", "not_exercised",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_shares_need_not_sum_to_one_in_the_last_digit(seed):
+    random = np.random.default_rng(seed)
+    z, t = random.normal(size=(3, 4)), random.dirichlet(np.ones(4), 3)
+    text, claim = "-sum(t*log_softmax(z,axis=1))", "softmax(z,axis=1) - t"
+    assert verdict(text, {"z": z, "t": t}, {"z": claim}, "z") == "agree"
+    assert verdict(text, {"z": z, "t": t}, {"z": f"({claim})*(1 + 1e-9)"}, "z") == "disagree"
+    assert verdict(text, {"z": z, "t": t * (1 + 1e-8)}, {"z": claim}, "z") == "disagree"
+
+
+def test_what_is_all_but_right_is_not_called_lopsided():
+    report = gradcheck.check("x@A@x", at="x=[1,2],A=[[1,2],[2,5]]", claims={"A": "outer(x,x)*(1 + 1e-10)"})
+    [reason, *_] = report.checks[0].tensors[1].reasons.values()
+    assert "symmetr" not in reason

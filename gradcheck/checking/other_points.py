@@ -179,6 +179,8 @@ def _turned(tensor: Tensor) -> str | None:
         return None
 
     scale = float(np.abs(truth).max())
+    if judge.alike(graded, truth, scale):
+        return None
     if judge.alike(graded, np.swapaxes(truth, -1, -2), scale):
         return "the claim is the transpose of the gradient"
     if judge.alike(symmetrised(graded), symmetrised(truth), scale):
