@@ -90,3 +90,9 @@ def test_what_is_all_but_right_is_not_called_lopsided():
     report = gradcheck.check("x@A@x", at="x=[1,2],A=[[1,2],[2,5]]", claims={"A": "outer(x,x)*(1 + 1e-10)"})
     [reason, *_] = report.checks[0].tensors[1].reasons.values()
     assert "symmetr" not in reason
+
+
+@pytest.mark.parametrize(("at", "target"), [("x=[1,2]", "x[2]"), ("x=[1,2]", "x[0,0]"), ("x=3", "x[0]")])
+def test_an_element_that_is_not_there_is_a_mistake_of_the_input(at, target):
+    with pytest.raises(gradcheck.GradcheckError, match="no such element"):
+        gradcheck.check("sum(x^2)", at=at, claims={target: "2"})

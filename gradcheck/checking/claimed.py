@@ -11,7 +11,7 @@ from gradcheck.checking.exact import Exact, Level
 from gradcheck.checking.judge import ALIKE, LAST_DIGITS, ULP, Answer, Given
 from gradcheck.checking.known import Running
 from gradcheck.checking.place import Place
-from gradcheck.errors import ClaimShapeError
+from gradcheck.errors import ClaimShapeError, UsageError
 from gradcheck.graph.graph import element_name
 from gradcheck.language.claims import FLOAT64, Claim
 
@@ -36,6 +36,10 @@ class Claims:
         elements = {element_name(name, index): k for k, (index, *_) in enumerate(self.place.elements(name))}
         for claim in self.claims.values():
             if claim.name == name:
+                if claim.index is not None and claim.called not in elements:
+                    shape = self.place.shape_of(name)
+                    what = f"`{name}` has the shape {shape}" if shape else f"`{name}` is a single number"
+                    raise UsageError(f"--claim {claim.called}: no such element: {what}", claim.source, (0, 1))
                 places = list(elements.values()) if claim.index is None else [elements[claim.called]]
                 found |= self._answers(claim, places, level, sharp)
         return found

@@ -16,8 +16,9 @@ from gradcheck.checking import judge
 from gradcheck.checking.judge import SEVERITY
 from gradcheck.checking.number_by_number import NumbersAsked, number_by_number
 from gradcheck.checking.place import Place
+from gradcheck.checking.points import looked_up
 from gradcheck.checking.problem import Problem
-from gradcheck.checking.redrawn import SPREAD, is_square, is_symmetric, looked_up, redrawn, skewed, symmetrised
+from gradcheck.checking.redrawn import SPREAD, is_square, is_symmetric, redrawn, skewed, symmetrised
 from gradcheck.checking.settings import Settings
 from gradcheck.checking.tensor import Tensor
 from gradcheck.errors import GradcheckError

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from gradcheck.checking.judge import alike
-from gradcheck.graph.graph import Graph
 
 Array = Any
 
@@ -35,12 +34,6 @@ def redrawn(value: Any, random: np.random.Generator, spread: float = SPREAD) -> 
         return random.integers(0, max(int(x.max()), 0) + 1, x.shape)
     found = _whole(x, random, spread) if bool(np.all(x == np.round(x))) else _fractions(x, random, spread)
     return found if x.shape else float(found)
-
-
-def looked_up(graph: Graph) -> set[str]:
-    """Return the inputs that say where to look something up: places in an array, which end with it."""
-    places = {graph.operands(node)[1] for node in graph.gates if graph.ops[node] == "lookup"}
-    return {name for name, node in graph.inputs.items() if node in places}
 
 
 def _whole(x: Array, random: np.random.Generator, spread: float) -> Array:

@@ -12,7 +12,7 @@ from gradcheck.arithmetic import balls
 from gradcheck.arithmetic.balls import Ball
 from gradcheck.checking.exact import Exact, Level
 from gradcheck.checking.place import Place
-from gradcheck.checking.redrawn import looked_up
+from gradcheck.checking.points import looked_up
 from gradcheck.engines import symbolic
 from gradcheck.errors import DomainError, LanguageError, Source
 from gradcheck.graph.evaluation import evaluate
