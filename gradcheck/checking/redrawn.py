@@ -32,6 +32,9 @@ def redrawn(value: Any, random: np.random.Generator, spread: float = SPREAD) -> 
     x = np.asarray(value)
     if x.dtype.kind == "i":
         return random.integers(0, max(int(x.max()), 0) + 1, x.shape)
+    if is_square(x) and np.any(x) and bool(np.all(x == -np.swapaxes(x, -1, -2))):
+        other = np.triu(x * np.exp(spread * random.uniform(-1, 1, x.shape)))
+        return other - np.swapaxes(other, -1, -2)
     found = _whole(x, random, spread) if bool(np.all(x == np.round(x))) else _fractions(x, random, spread)
     return found if x.shape else float(found)
 
