@@ -119,3 +119,14 @@ def test_values_thousands_of_digits_apart_take_no_time() -> None:
     )
     assert done.status in (0, 5)
     assert done.report["checks"][0]["tensors"][0]["covered"]["finite_difference"] == 8
+
+
+@pytest.mark.parametrize(("scale", "status"), [("", 0), ("*(1 + 1e-9)", 1)])
+def test_a_rule_may_rest_on_shares_that_sum_to_one_but_for_a_last_digit(scale: str, status: int) -> None:
+    done = run("verify", "-", stdin=(HEAD +
+        "inputs: {t: [[0.1, 0.2, 0.7], [0.3, 0.3, 0.4]]}\nparams: {z: [[0.3, -1.0, 2.0], [1.0, 2.0, 0.5]]}\n"
+        'ops: {ce: {args: z t, forward: "-sum(t*log_softmax(z, axis=1))", backward: '
+        f'{{z: "g*(softmax(z, axis=1) - t){scale}", t: "-g*log_softmax(z, axis=1)"}}}}}}\n'
+        'nodes: {loss: {expr: "ce(z, t)"}}\n'
+    ).encode())  # fmt: skip
+    assert done.status == status, done

@@ -9,10 +9,10 @@ from typing import Any
 from gradcheck.arithmetic.balls import NAN, above
 from gradcheck.checking import judge
 from gradcheck.checking.exact import Exact, Level
-from gradcheck.checking.judge import Answer, Given
+from gradcheck.checking.judge import ALIKE, LAST_DIGITS, ULP, Answer, Given
 from gradcheck.checking.known import Running
 from gradcheck.checking.place import Place
-from gradcheck.errors import ClaimShapeError
+from gradcheck.errors import ClaimShapeError, UsageError
 from gradcheck.graph.graph import element_name
 from gradcheck.language.claims import FLOAT64, Claim
 
@@ -37,6 +37,10 @@ class Claims:
         elements = {element_name(name, index): k for k, (index, *_) in enumerate(self.place.elements(name))}
         for claim in self.claims.values():
             if claim.name == name:
+                if claim.index is not None and claim.called not in elements:
+                    shape = self.place.shape_of(name)
+                    what = f"`{name}` has the shape {shape}" if shape else f"`{name}` is a single number"
+                    raise UsageError(f"--claim {claim.called}: no such element: {what}", claim.source, (0, 1))
                 places = list(elements.values()) if claim.index is None else [elements[claim.called]]
                 found |= self._answers(claim, places, level, sharp)
         return found
@@ -53,7 +57,23 @@ class Claims:
             text = claimed.texts[n] if claimed.texts else None
             given = None if claim.numbers is None else Given(text, bounds[n], self.strict)
             found[k] = Answer(x, ball, claimed=True, given=given)
-        return found
+        return found if claim.numbers is not None else self._granted(claim, found, level, sharp)
+
+    def _granted(self, claim: Claim, found: dict[int, Answer], level: Level, sharp: list[Any]) -> dict[int, Answer]:
+        """Return the answers of a formula, where they are all but right with the error that float64 makes in it.
+
+        What it rests on may hold of the data but for their last digit: shares of 0.1, 0.2 and 0.7 sum to one for no
+        float64 exactly. Where the formula is a difference, this is more than the last digits of what is left.
+        """
+        exact = self.place.flat(sharp, claim.name, level.system.literal("0"))
+        off = {k: float((answer.ball - exact[k]).abs_lower()) for k, answer in found.items() if answer.finite}
+        size = {k: float(abs(exact[k]).abs_upper()) for k in off}
+        near = [k for k, gap in off.items() if LAST_DIGITS * ULP * size[k] < gap < ALIKE * size[k]]
+        if not near:
+            return found
+        rough = self.running.claimed(claim)
+        errors = dict(zip(found, rough, strict=True)) if rough else {}
+        return found | {k: found[k]._replace(granted=off[k]) for k in near if off[k] <= errors.get(k, 0.0)}
 
     def _bounds(self, claim: Claim, places: list[int], level: Level, sharp: list[Any]) -> list[float]:
         """Return what a program with so many binary digits may lose in each number."""

@@ -93,6 +93,7 @@ class Answer(NamedTuple):
         claimed: True for the user's own gradient; its constants are float64s, so it is right
             when it is right to the last digits of a float64.
         given: of a claim that is a number, how it was given.
+        granted: of a formula of the user's own, what may be float64's error in it, if that is all that is wrong.
     """
 
     value: float
@@ -101,6 +102,7 @@ class Answer(NamedTuple):
     conventional: bool = False
     claimed: bool = False
     given: Given | None = None
+    granted: float = 0.0
 
     @property
     def finite(self) -> bool:
@@ -204,10 +206,10 @@ def _meet(a: Answer, b: Answer) -> bool:
     """Whether two balls overlap, for a claim but for the last digits of its float64s."""
     if a.ball.overlaps(b.ball):
         return True
-    if not (a.claimed or b.claimed):
+    if not (a.claimed or b.claimed or a.granted or b.granted):
         return False
-    size = max(float(abs(x.ball).abs_upper()) for x in (a, b))
-    return float((a.ball - b.ball).abs_lower()) <= size * LAST_DIGITS * ULP
+    size = max(float(abs(x.ball).abs_upper()) for x in (a, b)) if a.claimed or b.claimed else 0.0
+    return float((a.ball - b.ball).abs_lower()) <= max(size * LAST_DIGITS * ULP, a.granted, b.granted)
 
 
 def _sharp(*answers: Answer) -> bool:
@@ -286,7 +288,7 @@ def _granted(given: Given) -> float:
 
 def granted(claim: Answer) -> float:
     """Return the error that is granted to a claim: by its digits, if it is a number."""
-    return 0.0 if claim.given is None else _granted(claim.given)
+    return claim.granted if claim.given is None else _granted(claim.given)
 
 
 def typed_digits(text: str) -> float:

@@ -11,7 +11,7 @@ from gradcheck.checking.exact import Exact, Level
 from gradcheck.checking.judge import DATA_DIGITS, LAST_DIGITS
 from gradcheck.checking.place import MOST_GATES, Place
 from gradcheck.errors import GradcheckError
-from gradcheck.language.claims import FLOAT64
+from gradcheck.language.claims import FLOAT64, Claim
 
 SPREAD = 8
 """How many times the running error another program may lose, which adds up in another order."""
@@ -43,6 +43,18 @@ class Running:
         apart = [zero if apart[node] is None else apart[node] for _, node, _ in self.place.elements(name)]
         columns = zip(rough, apart, sharp, own, strict=True)
         return [max(lost(a, x, y, bits), lost(b, x, y, bits)) for a, b, x, y in columns]
+
+    def claimed(self, claim: Claim) -> list[float]:
+        """Return what float64 may lose in each number of a claimed formula; none where it has no value then."""
+        from gradcheck.arithmetic.balls import radius
+
+        level = self.exact.running(FLOAT64)
+        with level.active():
+            try:
+                balls = self.place.claim(claim, level, self.place.exact_gradients(level)).balls
+            except GradcheckError:
+                return []
+            return [SPREAD * radius(ball) if ball.is_finite() else 0.0 for ball in balls]
 
 
 def lost(rough: Any, exact: Any, own: float, bits: int = FLOAT64) -> float:

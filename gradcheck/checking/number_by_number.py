@@ -19,7 +19,8 @@ from gradcheck.checking.tensor import Tensor
 from gradcheck.engines.finite_difference import INFINITE, JUMP, KINK, UNDEFINED, UNSETTLED, Slope
 from gradcheck.errors import DomainError
 from gradcheck.graph.graph import element_name
-from gradcheck.language.claims import Claim
+from gradcheck.language.claims import FLOAT64, Claim
+from gradcheck.ops import OWN
 
 ONE_BY_ONE = "every number by itself, proved in balls"
 CHAINED = "every number by the differences of the gates, proved in balls"
@@ -225,6 +226,7 @@ class _Seen:
 
             self.adjoints = symbolic.adjoints(level.graph, level.system, level.values, level.system.literal("1"))
         self.lossy_value = self._lossy_value()
+        self.own = not OWN.keys().isdisjoint(place.graph.ops)
 
     def rows(self, name: str, places: Sequence[int]) -> Iterator[tuple[int, Row]]:
         """Ask about some numbers of an input."""
@@ -238,10 +240,24 @@ class _Seen:
         for k in places:
             index, node, value = elements[k]
             back = Answer(rough[k], sharp[k]) if "backprop" in self.asked.engines else None
+            if back is not None and self.own:
+                back = back._replace(granted=self._granted(name, k, sharp, self._symbolic_answer(node)))
             row = self._row(value, node, back, claimed.get(k), rough[k])
             if claimed and (why := self.claims.misfits.get(element_name(name, index), self.claims.misfits.get(name))):
                 row = row._replace(verdict=Verdict(judge.DISAGREE, why))
             yield k, row
+
+    def _granted(self, name: str, k: int, sharp: list[Any], symbolic: Answer | None) -> float:
+        """Return how far rules of the user's own are off, where they are all but right: within float64's error in them.
+
+        A rule may rest on what holds of the data but for a last digit, as a claimed formula may.
+        """
+        if symbolic is None or not (symbolic.finite and sharp[k].is_finite()) or symbolic.ball.overlaps(sharp[k]):
+            return 0.0
+        off, size = float((symbolic.ball - sharp[k]).abs_upper()), abs(symbolic.value)
+        if off >= judge.ALIKE * size:
+            return 0.0
+        return off if off <= self.claims.running.lost(name, FLOAT64, sharp)[k] else 0.0
 
     def _row(self, value: float, node: int, back: Answer | None, typed: Answer | None, rough: float) -> Row:
         symbolic, slope = self._symbolic_answer(node), self.slopes.get(node)

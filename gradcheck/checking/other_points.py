@@ -16,6 +16,7 @@ from gradcheck.checking import judge
 from gradcheck.checking.judge import SEVERITY
 from gradcheck.checking.number_by_number import NumbersAsked, number_by_number
 from gradcheck.checking.place import Place
+from gradcheck.checking.points import looked_up
 from gradcheck.checking.problem import Problem
 from gradcheck.checking.redrawn import SPREAD, is_square, is_symmetric, redrawn, skewed, symmetrised
 from gradcheck.checking.settings import Settings
@@ -78,6 +79,7 @@ class _Elsewhere:
     Attributes:
         names: the inputs and stages that formulas are claimed of.
         claimed: those that anything is claimed of.
+        positions: the inputs that say where to look something up.
         seen: how many other points were looked at.
     """
 
@@ -87,6 +89,7 @@ class _Elsewhere:
         self.names = list(dict.fromkeys(claim.name for claim in self.formulas.values()))
         self.claimed = {claim.name for claim in problem.claims.values()}
         self.seen = 0
+        self.positions = looked_up(problem.graph)
 
     def judged(self, point: Mapping[str, Any], names: Sequence[str], like: Place | None = None) -> list[Tensor] | None:
         """Return what is found of some claims at another point; None where the function is not defined there.
@@ -114,7 +117,9 @@ class _Elsewhere:
             }
             # What a layer is made of, such as the state that a recurrent one begins with, is no input.
             still |= {name for name, kind in self.problem.kinds.items() if kind not in ("parameter", "input")}
-            yield {name: x if name in still else redrawn(x, random, spread) for name, x in self.place.point.items()}
+            point = {name: np.asarray(x).astype(int) if name in self.positions else x
+                     for name, x in self.place.point.items()}  # fmt: skip
+            yield {name: x if name in still else redrawn(x, random, spread) for name, x in point.items()}
 
     def refuted(self, names: Sequence[str]) -> dict[str, tuple[Tensor, str]]:
         """Return the claims among those that are right here which are wrong elsewhere, with what was found where."""
@@ -136,8 +141,9 @@ class _Elsewhere:
         random = np.random.default_rng([self.settings.seed, 978])
         notes = []
         for name in self._matrices(is_symmetric) if names else ():
-            point = {**self.place.point, name: skewed(self.place.point[name], random)}
-            wrong = [t.name for t in self.judged(point, names) or () if t.verdict == judge.DISAGREE]
+            points = [{**self.place.point, name: x} for x in skewed(self.place.point[name], random)]
+            found = [{t.name for t in self.judged(p, names) or () if t.verdict == judge.DISAGREE} for p in points]
+            wrong = [each for each in names if all(each in some for some in found)]
             if wrong:
                 claims = " and ".join(f"`{one}`" for one in wrong)
                 notes.append(
@@ -174,6 +180,8 @@ def _turned(tensor: Tensor) -> str | None:
         return None
 
     scale = float(np.abs(truth).max())
+    if judge.alike(graded, truth, scale):
+        return None
     if judge.alike(graded, np.swapaxes(truth, -1, -2), scale):
         return "the claim is the transpose of the gradient"
     if judge.alike(symmetrised(graded), symmetrised(truth), scale):

@@ -140,6 +140,12 @@ def positions(graph: Graph) -> set[str]:
     return {names[node] for node in found}
 
 
+def looked_up(graph: Graph) -> set[str]:
+    """Return the inputs that say where to look something up: places in an array, which end with it."""
+    places = {graph.operands(node)[1] for node in graph.gates if graph.ops[node] == "lookup"}
+    return {name for name, node in graph.inputs.items() if node in places}
+
+
 def _with_positions(graph: Graph, point: Point) -> Point:
     """Return a point whose positions are whole-number arrays that fit.
 

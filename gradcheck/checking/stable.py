@@ -79,8 +79,11 @@ def _true(problem: Problem, point: Mapping[str, Any]) -> str | None:
             found = {name: gradients[node] for name, node in names.items()}
             if any(ball is not None and not ball.is_finite() for ball in found.values()):
                 return None
-            value = to_float(level.values[level.graph.output])
-            slopes = {name: 0.0 if ball is None else to_float(ball) for name, ball in found.items()}
+            balls = [level.values[level.graph.output], *found.values()]
+            if any(ball is not None and to_float(ball) == 0 and not ball.contains(0) for ball in balls):
+                return None
+            value = to_float(balls[0])
+            slopes = {name: 0.0 if ball is None else to_float(ball) + 0.0 for name, ball in found.items()}
     except GradcheckError:
         return None
     if not all(abs(x) < float("inf") for x in (value, *slopes.values())):

@@ -12,6 +12,7 @@ from gradcheck.arithmetic import balls
 from gradcheck.arithmetic.balls import Ball
 from gradcheck.checking.exact import Exact, Level
 from gradcheck.checking.place import Place
+from gradcheck.checking.points import looked_up
 from gradcheck.engines import symbolic
 from gradcheck.errors import DomainError, LanguageError, Source
 from gradcheck.graph.evaluation import evaluate
@@ -83,8 +84,9 @@ class Trials:
     def _beside(self) -> Iterator[Place]:
         """Draw places near that of the check; some of their numbers stay where they are."""
         random = Random(0)
+        still = looked_up(self.place.graph)
         for _ in range(DRAWS):
-            point = {name: _moved(x, random) for name, x in self.place.point.items()}
+            point = {name: x if name in still else _moved(x, random) for name, x in self.place.point.items()}
             if all(point[name] is x for name, x in self.place.point.items()):
                 continue
             try:

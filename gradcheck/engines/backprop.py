@@ -103,7 +103,7 @@ def _over_arrays(
             if pattern is None:
                 reached.pop(operand, None)
             elif first or operand in reached:
-                arrives = accumulate(None, pattern, values[operand]) != 0
+                arrives = np.asarray(accumulate(None, pattern, values[operand]) != 0)
                 reached[operand] = arrives if first else reached[operand] | arrives
 
 
