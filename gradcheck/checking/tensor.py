@@ -149,7 +149,10 @@ class Tensor(NamedTuple):
         """Return the numbers that were graded, as an array: the claim if there is one, else backprop's."""
         import numpy as np
 
-        return np.asarray(self.answers.get("claimed", self.answers.get("backprop")), dtype=float)
+        own = np.asarray(self.answers.get("backprop", self.answers.get("claimed")), dtype=float)
+        claimed = np.asarray(self.answers.get("claimed", own), dtype=float)
+        free = np.isnan(claimed) & (np.asarray(self.words) != judge.SEVERITY.index(judge.DISAGREE))
+        return np.where(free, own, claimed)
 
     def truth(self) -> Any:
         """Return for each number the best of the other methods, as an array; NaN where there is none."""
@@ -205,6 +208,9 @@ class Tensor(NamedTuple):
         bound = given(self.error_bound)
         proved = None if bound is None else bool(self.proved) and bool(self.proved[place])
         found = {m: float(self.answers[m][place]) if m in own else given(self.answers[m]) for m in self.answers}
+        if "claimed" in own and self.words[place] != judge.SEVERITY.index(judge.DISAGREE):
+            # Of the elements beside it nothing may be claimed.
+            found["claimed"] = given(self.answers["claimed"])
         return Gradient(
             self.name, self.place_index(place), float(self.at[place]),
             found.get("backprop"), found.get("symbolic"), found.get("finite_difference"), bound, proved,
