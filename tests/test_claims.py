@@ -11,11 +11,12 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from flint import arb
 from support import cases, run
 
 import gradcheck
 from gradcheck.checking.check import check_problem
-from gradcheck.checking.judge import AGREE, DISAGREE, INCONCLUSIVE, LOSSY, Given, judge_given
+from gradcheck.checking.judge import AGREE, DISAGREE, INCONCLUSIVE, LOSSY, Answer, Given, judge, judge_given
 from gradcheck.checking.other_points import shown
 from gradcheck.checking.problem import problem_of_network
 from gradcheck.checking.redrawn import redrawn
@@ -332,6 +333,13 @@ def test_a_gradient_that_is_exactly_zero_is_never_lossy(text: str, at: str) -> N
     words = {g["verdict"] for g in done.report["checks"][0]["gradients"] if g["symbolic"] == 0.0}
     assert words <= {"agree", "not_exercised"}
     assert "lossy" not in done.out
+
+
+def test_whatever_rounding_left_of_nothing_is_no_loss() -> None:
+    found = judge(Answer(-1e30, arb(0)), Answer(0.0, arb(0)), None, 1.0)
+    assert (found.word, found.open) == (AGREE, False)
+    assert "exactly 0" in str(found.reason)
+    assert judge(Answer(-1e30, arb(-1)), Answer(0.0, arb(0)), None, 1.0).word == DISAGREE
 
 
 def torch_claims(records: list[dict[str, Any]], factor: float) -> Counter[str]:

@@ -262,8 +262,6 @@ def judge_given(value: float, given: Given, truth: float) -> Verdict:
     error, size = abs(value - truth), abs(truth)
     granted = _granted(given)
     exact = max(LAST_DIGITS * ULP * size, math.ulp(0.0))
-    if given.text is not None and value == 0 and error > exact:
-        return Verdict(DISAGREE, how_wrong(value, truth))
     if error > max(granted, exact):
         return Verdict(DISAGREE, how_wrong(value, truth))
     if not size or error <= exact:

@@ -14,12 +14,12 @@ from gradcheck.checking import forward
 from gradcheck.errors import ClaimShapeError
 from gradcheck.graph.evaluation import evaluate
 from gradcheck.graph.graph import Graph
-from gradcheck.language.claims import Claim
 from gradcheck.ops import OPS
 from gradcheck.ops.shapes import show
 
 if TYPE_CHECKING:
     from gradcheck.checking.exact import Level
+    from gradcheck.language.claims import Claim
 
 
 MOST_GATES = 100_000

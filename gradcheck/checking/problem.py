@@ -15,12 +15,12 @@ from gradcheck.checking.settings import Settings
 from gradcheck.errors import Source, UsageError, did_you_mean
 from gradcheck.graph.graph import CONSTANT, INPUT, Graph
 from gradcheck.graph.shapes import infer
-from gradcheck.language.claims import Claim, read_claim, split
 from gradcheck.language.parser import parse
 from gradcheck.ops import OPS
 
 if TYPE_CHECKING:
     from gradcheck.checking.place import Place
+    from gradcheck.language.claims import Claim
     from gradcheck.networks.network import Network
     from gradcheck.networks.records import Expected
 
@@ -165,6 +165,10 @@ def read_claims(graph: Graph, claims: Mapping[str, Any], named: Collection[str])
         LanguageError, PointError: with the place in a claim.
     """
     found: dict[str, Claim] = {}
+    if not claims:
+        return found
+    from gradcheck.language.claims import read_claim, split
+
     for target, text in claims.items():
         name, index, _ = split(f"{target}=0") or (target, None, "")
         claim = read_claim(graph, name, text, named, index)

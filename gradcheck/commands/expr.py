@@ -131,6 +131,8 @@ def _run(
 
 
 def _claims(texts: tuple[str, ...]) -> dict[str, str]:
+    if not texts:
+        return {}
     from gradcheck.errors import UsageError
     from gradcheck.graph.graph import element_name
     from gradcheck.language.claims import split
