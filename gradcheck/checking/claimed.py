@@ -34,6 +34,8 @@ class Claims:
     def answers(self, name: str, level: Level, sharp: list[Any]) -> dict[int, Answer]:
         """Return the claimed answers for an input or a stage, by the places of its elements."""
         found: dict[int, Answer] = {}
+        if all(claim.name != name for claim in self.claims.values()):
+            return found
         elements = {element_name(name, index): k for k, (index, *_) in enumerate(self.place.elements(name))}
         for claim in self.claims.values():
             if claim.name == name:
@@ -79,7 +81,8 @@ class Claims:
         """Return what a program with so many binary digits may lose in each number."""
         bits = claim.numbers.bits if claim.numbers else FLOAT64
         exact = self.place.flat(sharp, claim.name, level.system.literal("0"))
-        bounds = [self.running.lost(claim.name, bits, exact)[k] for k in places]
+        lost = self.running.lost(claim.name, bits, exact)
+        bounds = [lost[k] for k in places]
         if claim.numbers and claim.numbers.texts and not claim.numbers.shape:
             # Many digits in a list are a program's; one number is somebody's claim, and a mistake must not hide in it.
             return [min(bound, judge.ALIKE * above(exact[k])) for bound, k in zip(bounds, places, strict=True)]

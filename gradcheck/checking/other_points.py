@@ -98,7 +98,8 @@ class _Elsewhere:
         """
         try:
             other = self.problem.place({**point, **self.place.beside})
-            if like is not None and pieces(other) != pieces(like, pieces(other)):
+            there = pieces(other) if like is not None else []
+            if like is not None and there != pieces(like, there):
                 return None
             claims = {called: claim for called, claim in self.formulas.items() if claim.name in names}
             asked = NumbersAsked(names, self.settings.engines, claims, self.problem.joint, seed=self.settings.seed)

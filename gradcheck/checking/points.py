@@ -122,6 +122,8 @@ def positions(graph: Graph) -> set[str]:
     Raises:
         PointError: for one that is calculated with too, and for a position that is calculated.
     """
+    if "lookup" not in graph.ops:
+        return set()
     names = {node: name for name, node in graph.inputs.items()}
     found: dict[int, int] = {}
     for node in graph.gates:
@@ -152,7 +154,7 @@ def _with_positions(graph: Graph, point: Point) -> Point:
     Raises:
         PointError: for positions that are no whole numbers, or beyond what is looked up.
     """
-    named = positions(graph) if "lookup" in graph.ops else set()
+    named = positions(graph)
     if not named:
         return point
     import numpy as np

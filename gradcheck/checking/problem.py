@@ -184,7 +184,8 @@ def read_claims(graph: Graph, claims: Mapping[str, Any], named: Collection[str])
 
 
 def _wanted(graph: Graph, settings: Settings) -> list[str]:
-    able = [name for name in graph.inputs if name not in points.positions(graph)]
+    positions = points.positions(graph)
+    able = [name for name in graph.inputs if name not in positions]
     for name in settings.wrt or ():
         if name in graph.inputs and name not in able:
             raise UsageError(f"--wrt {name}: it says where to look, and has no gradient")
