@@ -411,3 +411,47 @@ def test_random_claims_where_float64_keeps_few_digits(count: int) -> None:
     print(f"{count} claims: {dict(words)}")
     assert passed == []
     assert alarms == []
+
+
+CHAINED = """gradcheck: 1
+inputs: {x: [[0.5, -1.0]], t: [[1.0]]}
+layers:
+  - {type: Linear, name: fc1, out_features: 3}
+  - {type: Tanh}
+  - {type: Linear, name: fc2, out_features: 1}
+loss: {type: MSELoss, target: t}
+backward:
+  fc2: "2*(fc2 - t)"
+  "1": "d_fc2 @ fc2.weight"
+  fc1: "d_1*(1 - tanh(fc1)^2)"
+  fc1.weight: "d_fc1.T @ x"
+"""
+
+
+def test_nodes_of_a_spec_are_claimed() -> None:
+    assert run("verify", "-", stdin=CHAINED.encode()).status == 0
+    done = run("verify", "-", stdin=CHAINED.replace("tanh(fc1)^2", "fc1^2").encode())
+    assert done.status == 1
+    assert "the first wrong claim on the way back is `fc1`, after `fc2` and `1` which are right" in " ".join(
+        done.out.split()
+    )
+
+
+@pytest.mark.parametrize(("number", "status"), [("0.9975041607715679", 0), ("0.9975", 0), ("0.9976", 1)])
+def test_tensors_of_a_spec_are_claimed(number: str, status: int) -> None:
+    spec = (
+        'gradcheck: 1\ninputs: {x: [[0.5, -1.0]], w: [[0.3], [0.2]]}\nnodes: {y: {expr: "x@w"}, z: {expr: "tanh(y)"}}\n'
+    )
+    spec += f"output: z\nbackward: {{y: [[{number}]], w: {{value: [[0.49875208038578395], [-0.9975041607715679]]}}}}\n"
+    assert run("verify", "-", stdin=spec.encode()).status == status
+
+
+def test_many_digits_in_a_list_are_a_programs() -> None:
+    """float64 keeps five digits of this slope: a list may have lost the others, a single number may not."""
+    at, near = "x=3e5", "-5.55556e-12"
+    truth = float(-1 / (2 * mpmath.mpf(3e5) ** 2))
+    text = "sum(sqrt(z^2 + 1) - z)"
+    off = f"{truth * (1 + 1e-6):.17e}"
+    assert verdict(text, "z=[3e5,3e5]", f"z=[{off},{off}]") in ("agree", "lossy")
+    assert verdict("sqrt(x^2 + 1) - x", at, f"x={off}") == "disagree"
+    assert verdict(text, "z=[3e5,3e5]", f"z=[{near},{near}]") == "agree"
